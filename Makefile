@@ -1,0 +1,65 @@
+# `make run` and `make test` do all of their own set-up; nothing else is needed but Python 3.11+, make and git.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	  command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(not (3,11) <= sys.version_info[:2] < (3,14))' 2>/dev/null \
+	  && { echo $$p; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PATHS ?=
+DEBIAN := tshark
+
+.PHONY: run test setup setup-dev system-packages format lint types layers tests lock bench clean
+
+run: setup
+	@mkdir -p var/inbox
+	@$(BIN)/vonggac --data ./var scan --own-logs $(if $(PATHS),$(PATHS),var/inbox --this-machine)
+
+test: setup-dev system-packages lint types layers tests
+
+setup: $(VENV)/.run
+setup-dev: $(VENV)/.dev
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "vonggac needs Python 3.11, 3.12 or 3.13 on the PATH: apt-get install python3" >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  if [ "$$(id -u)" = 0 ]; then .ci/apt python3-venv; \
+	  else echo "vonggac needs the Debian package python3-venv: apt-get install python3-venv" >&2; exit 2; fi; }
+	@echo "making $(VENV) with $(PYTHON)" >&2
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements/run.txt pyproject.toml | $(VENV)/bin/python
+	@echo "installing locked dependencies" >&2
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/run.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/python
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/dev.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@ $(VENV)/.run
+
+system-packages:
+	@.ci/apt $(DEBIAN)
+
+format:
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+lint:
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+
+types:
+	@$(BIN)/mypy
+
+layers:
+	@$(BIN)/lint-imports
+
+tests:
+	@$(BIN)/pytest -n 2
+
+lock:
+	@for set in run dev; do extra="--extra build"; [ $$set = dev ] && extra="$$extra --extra dev"; \
+	  uv pip compile pyproject.toml $$extra --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-annotate --no-header -q -o requirements/$$set.txt; done
+
+clean:
+	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

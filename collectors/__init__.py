@@ -1,0 +1,1 @@
+"""One log source a file: bytes in, Events out."""

@@ -1,0 +1,1 @@
+"""One way of seeing a file or package: Events in, Alerts out."""

@@ -1,0 +1,1 @@
+"""Data only: CACAO 2.0 playbooks."""

@@ -1,0 +1,1 @@
+"""Data only: Sigma and YARA rules of the house."""
