@@ -189,7 +189,10 @@ def file_id(first_line: bytes, offset: int, record: bytes) -> str:
 
     `first_line` is `head_digest(…)` of that line; `offset` counts in the decompressed stream.
     """
-    return digest("file", first_line, offset, record)
+    place = b"%d" % offset
+    # digest("file", first_line, offset, record) written out: it runs once a line, and so costs half
+    sizes = b"4,%d,%d,%d:file" % (len(first_line), len(place), len(record))
+    return hashlib.blake2b(b"".join((sizes, first_line, place, record)), digest_size=16).hexdigest()
 
 
 def head_digest(first_line: bytes) -> bytes:
