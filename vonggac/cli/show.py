@@ -1,0 +1,52 @@
+"""How things are shown: tables on a terminal, JSON in a pipe; nothing of a log line reaches the terminal raw."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from vonggac.cli import Context
+
+#: C0 and C1 controls, and the characters that turn text around (bidi), as a hostile log line may hold them
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+COLOURS = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan", "informational": "dim"}
+
+
+def wants_json(context: Context) -> bool:
+    """Say whether standard output gets JSON: `--json`, or no terminal there."""
+    return context.json or not sys.stdout.isatty()
+
+
+def safe(text: Any) -> str:
+    r"""Give text that a terminal prints and does not obey: ESC becomes `\x1b`."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", str(text))
+
+
+def console(*, err: bool = False) -> Console:
+    """Give rich's console; colour obeys NO_COLOR and the terminal; a pipe is 160 wide."""
+    from rich.console import Console
+
+    stream = sys.stderr if err else sys.stdout
+    width = None if stream.isatty() or os.environ.get("COLUMNS") else 160
+    return Console(stderr=err, highlight=False, soft_wrap=False, width=width, emoji=False, markup=False)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], styles: Sequence[str] = ()) -> None:
+    """Print a table; `styles` gives each row's colour."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    for number, row in enumerate(rows):
+        made.add_row(*(Text(safe(cell)) for cell in row), style=styles[number] if styles else None)
+    console().print(made)

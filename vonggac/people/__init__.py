@@ -1,0 +1,1 @@
+"""Who and where: users, roles, the unit tree, assets."""
