@@ -1,0 +1,115 @@
+"""One loop for all logs of one event a line: offsets, marks, identity, invalid UTF-8; the collector parses the text."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any, Final, Protocol
+
+from vonggac.event import Bad, Event, file_id, head_digest
+from vonggac.ports import Batch, Source
+from vonggac.reading.lines import TooLong, first_line, lines
+from vonggac.reading.source import READ_ERRORS
+
+BATCH: Final = 100
+SAMPLE: Final = 4096
+
+
+class LineParser(Protocol):
+    """What a collector of text lines offers; `read_lines` does the rest.
+
+    `notes`: what was odd in the line just parsed; each becomes a `Bad` that was kept. `anchor`: the offset of a line
+    that later lines depend on (W3C's `#Fields`); when set, it is part of the mark, and the lines from there on are
+    handed to `parse` again before a resumed reading goes on.
+    """
+
+    notes: list[str]
+    anchor: int | None
+
+    def parse(self, text: str, offset: int) -> dict[str, Any] | None:
+        """Give the event's document without `log.file` and `log.offset`; None = no event (a directive)."""
+        ...
+
+
+def read_lines(source: Source, mark: bytes | None, parser: LineParser) -> Iterator[Batch]:
+    """Yield the batches of a text log; marks are `offset`, or `offset anchor`."""
+    start, _, anchor = (mark or b"0").partition(b" ")
+    first = first_digest(source)
+    file = {"path": source.path}
+    records: list[Event | Bad] = []
+    end = int(start)
+    with source.open() as stream:
+        if anchor:
+            _replay(source, parser, int(anchor), int(start))
+        found = lines(stream, int(start))
+        while True:
+            try:
+                offset, line = next(found)
+            except StopIteration:
+                break
+            except READ_ERRORS:
+                if records:  # what was read before the damage counts
+                    yield records, _mark(end, parser)
+                raise
+            end = offset + (line.length if isinstance(line, TooLong) else len(line)) + 1
+            if len(records) >= BATCH:
+                yield records, _mark(offset, parser)
+                records = []
+            if isinstance(line, TooLong):
+                records.append(Bad(source.path, f"offset {offset}", str(line), line.start[:SAMPLE]))
+                continue
+            try:
+                text = line.decode()
+                if "\0" in text:
+                    parser.notes.append("NUL bytes in a text line")
+            except UnicodeDecodeError as error:
+                text = line.decode(errors="replace")
+                parser.notes.append(f"invalid UTF-8 at byte {error.start} of the line")
+            doc = parser.parse(text, offset)
+            if doc is not None:
+                log = doc.get("log")
+                if log is None:
+                    doc["log"] = {"file": file, "offset": offset}
+                else:
+                    log["file"], log["offset"] = file, offset
+                records.append(Event(file_id(first, offset, line), doc))
+            if parser.notes:
+                place, sample, kept = f"offset {offset}", line[:SAMPLE], doc is not None
+                records += [Bad(source.path, place, note, sample, kept) for note in parser.notes]
+                parser.notes.clear()
+    yield records, None
+
+
+def first_digest(source: Source) -> bytes:
+    """Digest the input's first whole line, from its head where that holds it."""
+    data = source.head.data
+    for offset, line in lines(io.BytesIO(data)):
+        if isinstance(line, bytes) and data.find(b"\n", offset) >= 0:
+            return head_digest(line)
+        break
+    with source.open() as stream:
+        return head_digest(first_line(stream))
+
+
+def sample_lines(data: bytes, count: int = 50) -> list[str]:
+    """Give the first whole lines of a head for `claims`; nothing when it is binary (NUL in the first KiB)."""
+    if b"\0" in data[:1024]:
+        return []
+    whole = data if len(data) < (64 << 10) else data[: data.rfind(b"\n") + 1] or data
+    found = [line for line in whole.split(b"\n", count * 2)[: count * 2] if line.strip() and not line.startswith(b"#")]
+    return [line[:2048].decode(errors="replace").removesuffix("\r") for line in found[:count]]
+
+
+def _mark(offset: int, parser: LineParser) -> bytes:
+    return b"%d" % offset if parser.anchor is None else b"%d %d" % (offset, parser.anchor)
+
+
+def _replay(source: Source, parser: LineParser, anchor: int, until: int) -> None:
+    """Hand over the directives at `anchor` again, up to the first line that is an event."""
+    with source.open() as stream:
+        for offset, line in lines(stream, anchor):
+            text = "" if isinstance(line, TooLong) else line.decode(errors="replace")
+            if offset >= until or not text.startswith("#"):
+                break
+            parser.parse(text, offset)
+    parser.notes.clear()
