@@ -1,8 +1,14 @@
 """Where real test data lies, and what happens without it: its tests are deselected, with one line that says so."""
 
 import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
 
 DATA = Path(os.environ.get("VONGGAC_TEST_DATA") or Path(__file__).parents[2] / "shared" / "data").resolve()
@@ -25,3 +31,37 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture(scope="session")
 def test_data() -> Path:
     return DATA
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a run of the command gave."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        return [orjson.loads(line) for line in self.out.splitlines()]
+
+
+@pytest.fixture
+def vonggac(tmp_path: Path) -> Callable[..., Ran]:
+    """Run the real command in a process of its own, with a state folder of its own, speaking English."""
+
+    def run(*arguments: str | Path, environ: Mapping[str, str] | None = None, stdin: bytes = b"") -> Ran:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("VONGGAC_")}
+        settings = {"VONGGAC_DATA": str(tmp_path / "data"), "VONGGAC_LANG": "en", "COLUMNS": "200"}
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "vonggac", *map(str, arguments)],
+            env={**clean, **settings, **(environ or {})},
+            cwd=tmp_path,
+            input=stdin,
+            capture_output=True,
+            check=False,
+            timeout=120,
+        )
+        return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    return run

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import msgspec
+
 from vonggac.event import LogSource
 
 
@@ -42,6 +44,7 @@ class Tally:
     events_kept: int = 0  # of those: read in part and judged all the same
     alerts: int = 0
     by_collector: Counter[str] = field(default_factory=Counter)
+    inputs_by_collector: Counter[str] = field(default_factory=Counter)  # an empty file is of `empty`
     by_rule: Counter[str] = field(default_factory=Counter)
     by_level: Counter[str] = field(default_factory=Counter)
     failed_by_collector: Counter[str] = field(default_factory=Counter)
@@ -52,10 +55,17 @@ class Tally:
         for name in ("inputs", "events", "events_failed", "events_kept", "alerts"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.by_collector += other.by_collector
+        self.inputs_by_collector += other.inputs_by_collector
         self.by_rule += other.by_rule
         self.by_level += other.by_level
         self.failed_by_collector += other.failed_by_collector
         self.rss_mb = max(self.rss_mb, other.rss_mb)
+
+
+    @classmethod
+    def from_json(cls, text: bytes) -> Tally:
+        """Read what a worker sent."""
+        return msgspec.json.decode(text, type=cls, dec_hook=lambda _kind, value: Counter(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +95,7 @@ class Outcome:
             "events_failed": tally.events_failed,
             "events_kept": tally.events_kept,
             "by_collector": dict(sorted(tally.by_collector.items())),
+            "inputs_by_collector": dict(sorted(tally.inputs_by_collector.items())),
             "failed_by_collector": dict(sorted(tally.failed_by_collector.items())),
             "alerts": tally.alerts,
             "by_rule": dict(sorted(tally.by_rule.items())),

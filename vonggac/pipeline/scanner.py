@@ -73,9 +73,11 @@ class Scanner:
 
     def _source(self, source: Source, tally: Tally) -> Iterator[Line | Bad]:
         if not source.head.data:
+            tally.inputs_by_collector["empty"] += 1
             return
         name = self._job.collector or claimed(source, self._collectors)
         looks_at_file = name is None or self._all_files
+        tally.inputs_by_collector[name or _FILE_COLLECTOR] += 1
         if looks_at_file:
             yield from self._file(source, tally)
         if name is not None:

@@ -175,7 +175,7 @@ class _Pool:
         if kind == _RULES:
             self.rules = msgspec.json.decode(message[1:], type=Rules)
         elif kind == _DONE:
-            self.account.tally.add(msgspec.json.decode(message[1:], type=Tally))
+            self.account.tally.add(Tally.from_json(message[1:]))
             if turn is not None:
                 self._held(turn).done = True
             self._give(worker)
@@ -232,6 +232,8 @@ class _Pool:
                 self.account.failed(msgspec.json.decode(message[1:], type=Failed))
 
     def stop(self) -> None:
+        for held in self.held.values():
+            held.close()
         for worker in self.workers:
             worker.pipe.close()  # a worker that waits for its next input sees the end and leaves
         for worker in self.workers:

@@ -1,0 +1,19 @@
+"""What is shown: nothing of a log line reaches the terminal raw."""
+
+import pytest
+
+from vonggac.cli.show import safe
+
+
+@pytest.mark.parametrize(
+    ("hostile", "shown"),
+    [
+        ("\x1b[2J\x1b]0;owned\x07", "\\x1b[2J\\x1b]0;owned\\x07"),
+        ("a\r\nb\tc", "a\\x0d\\x0ab\\x09c"),
+        ("exe.\u202egnp", "exe.\\x202egnp"),
+        ("\x9b31m", "\\x9b31m"),
+        ("Đường dẫn 🙂", "Đường dẫn 🙂"),
+    ],
+)
+def test_controls_are_shown_not_obeyed(hostile: str, shown: str) -> None:
+    assert safe(hostile) == shown
