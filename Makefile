@@ -7,11 +7,11 @@ BIN := $(VENV)/bin
 PATHS ?=
 DEBIAN := tshark
 
-.PHONY: run test setup setup-dev system-packages format lint types layers tests lock bench clean
+.PHONY: run test setup setup-dev system-packages format lint types layers tests lock parsing clean
 
 run: setup
 	@mkdir -p var/inbox
-	@$(BIN)/vonggac --data ./var scan --own-logs $(if $(PATHS),$(PATHS),var/inbox --this-machine)
+	@$(BIN)/vonggac --data ./var scan --format table $(if $(PATHS),$(PATHS),var/inbox --this-machine) || test $$? = 3
 
 test: setup-dev system-packages lint types layers tests
 
@@ -60,6 +60,9 @@ lock:
 	@for set in run dev; do extra="--extra build"; [ $$set = dev ] && extra="$$extra --extra dev"; \
 	  uv pip compile pyproject.toml $$extra --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-annotate --no-header -q -o requirements/$$set.txt; done
+
+parsing: setup-dev  # docs/parsing.md from the real test data
+	@$(BIN)/python -P tests/bench/parsing.py $${VONGGAC_TEST_DATA:-../shared/data}
 
 clean:
 	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

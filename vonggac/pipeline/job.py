@@ -61,7 +61,6 @@ class Tally:
         self.failed_by_collector += other.failed_by_collector
         self.rss_mb = max(self.rss_mb, other.rss_mb)
 
-
     @classmethod
     def from_json(cls, text: bytes) -> Tally:
         """Read what a worker sent."""

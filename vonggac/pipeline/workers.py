@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -164,7 +165,8 @@ class _Pool:
         if self.next < len(self.todo):
             worker.turn = self.next
             self._held(self.next)
-            worker.pipe.send_bytes(os.fsencode(str(self.todo[self.next])))
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it died: loop() sees its end and says so
+                worker.pipe.send_bytes(os.fsencode(str(self.todo[self.next])))
             self.next += 1
 
     def _take(self, worker: _Worker, message: bytes) -> None:

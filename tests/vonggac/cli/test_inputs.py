@@ -36,7 +36,7 @@ def test_times(text: str | None, time: str | None) -> None:
     assert moment(text, NOW, "--since") == time
 
 
-@pytest.mark.parametrize("text", ["soon", "24", "99999w", "2026-13-01"])
+@pytest.mark.parametrize("text", ["soon", "24", "999999w", "2026-13-01"])
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(Unusable, match="--since"):
         moment(text, NOW, "--since")

@@ -57,11 +57,15 @@ def test_a_spreadsheet_does_not_run_what_a_log_says(tmp_path: Path) -> None:
     assert ",'=HYPERLINK(1),'@SUM,u,CommandLine==1+1," in row
 
 
-def test_an_interrupted_file_is_not_there(tmp_path: Path) -> None:
-    out = tmp_path / "a.jsonl"
-    with pytest.raises(KeyboardInterrupt), Results("jsonl", out) as results:
+def interrupted(out: Path) -> None:
+    with Results("jsonl", out) as results:
         results.lines(b"{}\n")
         raise KeyboardInterrupt
+
+
+def test_an_interrupted_file_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(tmp_path / "a.jsonl")
     assert list(tmp_path.iterdir()) == []
 
 
