@@ -26,7 +26,12 @@ def decode(record: bytes) -> tuple[Any, str | None]:
     slow exact way: a line whose detector and reader see different values is an attack, not an oddity.
     """
     value = orjson.loads(record)
-    if orjson.dumps(value).count(b'":') == record.count(b'":'):
+    try:
+        again = orjson.dumps(value)
+    except TypeError as error:  # orjson reads 1,024 levels and writes 254
+        msg = "nested deeper than 254 levels"
+        raise ValueError(msg) from error
+    if again.count(b'":') == record.count(b'":'):
         return value, None
     return value, _doubled(record)
 
