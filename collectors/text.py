@@ -78,4 +78,7 @@ _LEVEL: Final = re.compile(
     re.ASCII,
 )
 # Apache: `[client 192.0.2.1:50700]`; nginx: `, client: 192.0.2.1, server:`
-_CLIENT: Final = re.compile(r"(?:\[client |, client: )(\[?[0-9A-Fa-f.:]*[0-9A-Fa-f]\]?)(?::([0-9]{1,5}))?(?=[\],])")
+_CLIENT: Final = re.compile(
+    r"(?:\[client |, client: )"
+    r"([0-9]{1,3}(?:\.[0-9]{1,3}){3}|\[[0-9A-Fa-f:.]{2,45}\]|[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]{1,45})(?::([0-9]{1,5}))?(?=[\],])"
+)

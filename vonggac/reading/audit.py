@@ -30,6 +30,9 @@ def record(kind: str, body: str) -> Record:
         end = body.rfind("'", start + 5)
         end = len(body) if end < 0 else end
         body = f"{body[:start]}{body[start + 5 : end]} {body[end + 1 :]}"
+    if kind == "LOGIN":  # old kernels: `login pid=1 uid=0 old auid=4294967295 new auid=0`
+        for word in ("old ", "new "):
+            body = body.replace(f"{word}auid=", f"{word[:3]}_auid=").replace(f"{word}ses=", f"{word[:3]}_ses=")
     if match := _AVC.match(body):
         found["seresult"], found["seperms"] = match[1], match[2]
     parts: dict[str, list[str]] = {}  # of arguments that are split: a2[0]=… a2[1]=…
