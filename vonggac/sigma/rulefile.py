@@ -144,9 +144,9 @@ def _documents(text: str) -> Iterator[Document]:
         line = event.start_mark.line + 1
         if isinstance(event, yaml.DocumentStartEvent):
             reading = _Reading(nodes=reading.nodes)
-            first = event.start_mark.line
+            first = line - 1
         elif isinstance(event, yaml.DocumentEndEvent):
-            end = max(event.start_mark.line, first + 1)
+            end = max(line - 1, first + 1)
             body = "".join(rows[first:end] if end < len(rows) else rows[first:])
             yield Document(reading.root, body, min(reading.lines.values(), default=first + 1), reading.lines)
         elif isinstance(event, yaml.NodeEvent):
