@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from detectors.sigma import _attack
-from detectors.sigma._problem import RuleError
 from detectors.sigma._texts import Expand
 from detectors.sigma.reference import Node, compile_rule
 from vonggac.event import LEVELS, LogSource, RuleRef, digest
-from vonggac.sigma.rulefile import At, Document, RuleFileError, read
+from vonggac.sigma.rulefile import At, Document, RuleError, RuleFileError, read
 
 if TYPE_CHECKING:
     from sigma.rule import SigmaRule

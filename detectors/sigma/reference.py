@@ -16,7 +16,6 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Final, Protocol
 
 from detectors.sigma import _condition
-from detectors.sigma._problem import RuleError
 from detectors.sigma._scalars import PARTS, address_in, number_of
 from detectors.sigma._texts import (
     PLACEHOLDER,
@@ -31,7 +30,7 @@ from detectors.sigma._texts import (
     tokens_of,
 )
 from vonggac.event import fold
-from vonggac.sigma.rulefile import At
+from vonggac.sigma.rulefile import At, RuleError
 from vonggac.sigma.view import View, text_of
 
 SHOWN: Final = 4_096  # characters of a value that `note` keeps
@@ -270,7 +269,7 @@ def _equals(wanted: bool | int | Decimal) -> Test:
 def _number_test(chain: Sequence[str], wanted: Any) -> Test:
     """`lt`, `lte`, `gt`, `gte`; a part of a time, alone (equal) or before one of those."""
     part = PARTS.get(chain[0])
-    compare = _COMPARISONS.get(chain[-1], operator.eq)
+    compare: Callable[[Any, Any], bool] = _COMPARISONS.get(chain[-1], operator.eq)
     if len(chain) > (2 if part else 1) or (part and len(chain) == 2 and chain[1] not in _COMPARISONS):
         msg = f"{'|'.join(chain)!r} is no combination of modifiers"
         raise ValueError(msg)

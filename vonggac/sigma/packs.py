@@ -40,7 +40,7 @@ class Pack:
     root: Path
     origin: str  # the file name or folder it came from
     digest: str  # of the names and bytes of its files
-    licence: str  # the first line of its licence file, or ""
+    licence: str  # its name, else the first line of the licence file, or ""
     added: str  # ISO 8601, UTC
     files: int
     skipped: tuple[str, ...] = ()  # links and the like that were left out
@@ -188,10 +188,13 @@ def _pack(root: Path) -> Pack:
 
 
 def _licence(root: Path) -> str:
-    """Give the first line of the licence file, at the top or one folder down (archives wrap their content)."""
+    """Name the licence by its file, at the top or one folder down (archives wrap their content)."""
     for one in sorted([*root.glob("LICEN[CS]E*"), *root.glob("*/LICEN[CS]E*")], key=lambda path: len(path.parts)):
         if one.is_file() and one.stat().st_size <= MEMBER_LIMIT:
-            lines = one.read_text("utf-8", "replace").splitlines()
+            text = one.read_text("utf-8", "replace")
+            if known := next((short for words, short in _LICENCES.items() if words in text[:8192]), None):
+                return known
+            lines = text.splitlines()
             return next((text[:120] for line in lines if (text := line.strip("# \t"))), "")
     return ""
 
@@ -201,3 +204,14 @@ def _name_of(source: Path) -> str:
     for suffix in ARCHIVES:
         name = name.removesuffix(suffix)
     return re.sub(r"[^a-z0-9._-]+", "-", name).strip("-._")[:64]
+
+
+_LICENCES: Final = {
+    "Detection Rule License": "DRL",
+    "Apache License": "Apache-2.0",
+    "MIT License": "MIT",
+    "GNU LESSER GENERAL PUBLIC LICENSE": "LGPL",
+    "GNU GENERAL PUBLIC LICENSE": "GPL",
+    "Creative Commons Attribution-NonCommercial": "CC-BY-NC",
+    "BSD 3-Clause": "BSD-3-Clause",
+}

@@ -25,6 +25,16 @@ class RuleFileError(ValueError):
         self.reason = reason
 
 
+class RuleError(ValueError):
+    """A rule is refused: `at` is the path in its document, `kind` the name of the check."""
+
+    def __init__(self, at: At, kind: str, reason: str) -> None:
+        super().__init__(reason)
+        self.at = at
+        self.kind = kind
+        self.reason = reason
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """One YAML document: its value, its text, its first line in the file, and the line of each value by its path."""
