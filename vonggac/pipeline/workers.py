@@ -131,7 +131,8 @@ class _Pool:
         self.next = 0  # the next input to give out
         self.first = 0  # the earliest input whose results are not all written
         self.held: dict[int, _Held] = {}
-        self.workers = [self._start() for _ in range(max(1, min(count, len(todo))))]
+        readable = sum(isinstance(one, str) for one in todo)
+        self.workers = [self._start() for _ in range(max(1, min(count, readable)))]
 
     def _start(self) -> _Worker:
         context = multiprocessing.get_context("spawn")
@@ -255,6 +256,11 @@ def _together(job: Job, paths: Iterable[str | Bad], account: _Account, workers: 
 def _work(pipe: Connection) -> None:
     """Be a worker: get the job, say how the rules are, then read each path that comes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the parent, and its end ends us
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the parent is done, or gone
+        _serve(pipe)
+
+
+def _serve(pipe: Connection) -> None:
     job = msgspec.json.decode(pipe.recv_bytes(), type=Job)
     try:
         scanner = Scanner(job)
