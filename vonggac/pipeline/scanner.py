@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import resource
 import shutil
 import tempfile
@@ -19,6 +20,7 @@ from vonggac.reading import walk
 from vonggac.reading.journal import JOURNAL, journal_source
 from vonggac.reading.source import READ_ERRORS, Limits
 
+_log = logging.getLogger(__name__)
 #: what YARA is for: files, not log events
 _FILE_COLLECTOR: Final = "file"
 
@@ -69,6 +71,9 @@ class Scanner:
                 yield from self._source(source, tally)
             except READ_ERRORS as error:
                 yield Failed(source.path, walk.reason_of(error))
+            except Exception as error:  # noqa: BLE001  the one fence of this loop: our fault on one input stops no other
+                _log.exception("fault while reading %s", source.path)
+                yield Failed(source.path, f"fault of Vọng Gác, please report it: {type(error).__name__}: {error}")
         tally.rss_mb = max(tally.rss_mb, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10)
 
     def _source(self, source: Source, tally: Tally) -> Iterator[Line | Bad]:
