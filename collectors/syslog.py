@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from vonggac.ports import Batch, Collector, Head, ReadOptions, Source
 from vonggac.reading import times
-from vonggac.reading.bodies import put
+from vonggac.reading.bodies import number, put
 from vonggac.reading.clock import Clock
 from vonggac.reading.textlog import read_lines, sample_lines
 from vonggac.reading.unixlogs import explain
@@ -80,8 +80,8 @@ class _Parser:
                 if not _offset(pairs.get("tz")):
                     doc["vonggac"] = {"time_inferred": True}
             put(doc, "host.name", pairs.get("devname"))
-        elif (received := body.get("cef", {}).get("rt", "")).isdigit() and len(received) == 13:
-            doc["@timestamp"] = times.from_epoch(f"{received[:-3]}.{received[-3:]}")
+        elif (received := number(body.get("cef", {}).get("rt"))) and received < _FAR:
+            doc["@timestamp"] = times.from_epoch(f"{received // 1000}.{received % 1000:03d}")
         return doc
 
     def _bsd(self, text: str, match: re.Match[str]) -> dict[str, Any]:
@@ -146,8 +146,8 @@ def _doc(
         doc["host"] = {"name": host}
     if program:
         doc["process"] = {"name": program}
-        if pid and len(pid) < 10 and pid.isdigit():
-            doc["process"]["pid"] = int(pid)
+        if pid and (whole := number(pid)) is not None:
+            doc["process"]["pid"] = whole
     return doc
 
 
@@ -163,11 +163,12 @@ def _structured_data(text: str, start: int) -> tuple[dict[str, dict[str, Any]], 
         element = elements.setdefault(match[1], {})
         for name, quoted in _SD_PARAM.findall(match[2]):
             value = _SD_ESCAPE.sub(r"\1", quoted[1:-1])
-            if name in element:
-                known = element[name]
-                element[name] = [*known, value] if isinstance(known, list) else [known, value]
-            else:
+            if name not in element:
                 element[name] = value
+            elif isinstance(element[name], list):
+                element[name].append(value)
+            else:
+                element[name] = [element[name], value]
         start = match.end()
     return elements, start
 
@@ -216,6 +217,7 @@ _PRI: Final = re.compile(r"<([0-9]{1,3})>")
 _FORTIGATE: Final = re.compile(r"date=([0-9]{4}-[0-9]{2}-[0-9]{2}) time=([0-9]{2}:[0-9]{2}):([0-5][0-9])")
 _HEADLESS: Final = re.compile(r"(?:<[0-9]{1,3}>)?(?:CEF: ?[0-9]\||date=[0-9]{4}-[0-9]{2}-[0-9]{2} time=[0-9]{2}:)")
 _ZONE: Final = re.compile(r"[+-][0-9]{4}")
+_FAR: Final = 10**14  # milliseconds: the year 5138
 _SD_VALUE: Final = r'"[^"\\]*(?:\\.[^"\\]*)*"'
 _SD_ELEMENT: Final = re.compile(rf'\[([^\s=\]"]{{1,64}})((?:\s+[^\s=\]"]{{1,64}}={_SD_VALUE})*)\s?\]', re.S)
 _SD_PARAM: Final = re.compile(rf'([^\s=\]"]+)=({_SD_VALUE})', re.S)

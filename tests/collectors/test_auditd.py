@@ -12,8 +12,8 @@ from vonggac.event import Bad, Event
 from vonggac.ports import Head, ReadOptions
 from vonggac.testing import collector_contract, events_of, read_all, source_of, source_of_file
 
-EXEC = b"""type=SYSCALL msg=audit(1772298123.250:%(n)d): arch=c000003e syscall=59 success=yes exit=0 a0=55 ppid=10 pid=11 \
-auid=1000 uid=0 comm="cat" exe="/usr/bin/cat" key="secrets"
+EXEC = b"""type=SYSCALL msg=audit(1772298123.250:%(n)d): arch=c000003e syscall=59 success=yes exit=0 a0=55 ppid=10 \
+pid=11 auid=1000 uid=0 comm="cat" exe="/usr/bin/cat" key="secrets"
 type=EXECVE msg=audit(1772298123.250:%(n)d): argc=3 a0="cat" a1=2F6574632F746F702073656372657431 a2="-n"
 type=CWD msg=audit(1772298123.250:%(n)d): cwd="/root"
 type=PATH msg=audit(1772298123.250:%(n)d): item=0 name="/usr/bin/cat" nametype=NORMAL

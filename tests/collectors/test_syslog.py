@@ -109,6 +109,12 @@ def test_bodies_are_taken_apart() -> None:
     assert doc["user"] == {"name": "an"}
 
 
+def test_digits_that_are_no_numbers() -> None:
+    assert doc_of("Mar  1 08:02:03 h app[\u00b2]: x")["process"] == {"name": "app"}
+    assert "@timestamp" not in doc_of("CEF:0|V|P|1|100|N|5|rt=\u00b2")
+    assert doc_of("CEF:0|V|P|1|100|N|5|rt=1772298123250")["@timestamp"] == "2026-02-28T17:02:03.250000Z"
+
+
 def test_a_firewall_without_a_header() -> None:
     doc = doc_of(
         'date=2026-03-01 time=08:02:03 tz="+0700" devname="fg1" srcip=192.0.2.1 dstip=198.51.100.2 action=deny'
