@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -56,13 +57,15 @@ class View:
         """Give the full log message: the line as it came, else the message and every text and number of the record."""
         if self._strings is None:
             doc = self.event.doc
-            original = doc.get("event", {}).get("original")
-            if isinstance(original, str):
-                self._strings = (original,)
+            whole = doc.get("event", {}).get("original")
+            if not isinstance(whole, str):
+                whole = doc.get("message")
+            first = (whole,) if isinstance(whole, str) else ()
+            # a text line is all there is; the audit log writes some of its texts in hex
+            if first and "original" in doc.get("event", {}) and "auditd" not in doc:
+                self._strings = first
             else:
-                message = doc.get("message")
-                own = [leaf for vendor in vendor_objects(doc) for leaf in _leaves(vendor)]
-                self._strings = (*((message,) if isinstance(message, str) else ()), *own)
+                self._strings = first + tuple(leaf for vendor in vendor_objects(doc) for leaf in _leaves(vendor))
         return self._strings
 
 
@@ -77,8 +80,19 @@ def text_of(value: Any) -> str | None:
     if isinstance(value, int):
         return str(value) if -_LARGEST < value < _LARGEST else hex(value)
     if isinstance(value, dict):
-        return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+        return _json(value)
     return str(value)
+
+
+def _json(value: dict[Any, Any]) -> str:
+    try:
+        return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:  # integers above 64 bits, lone surrogates, nesting above 254
+        pass
+    try:
+        return json.dumps(value, ensure_ascii=False, default=str, separators=(",", ":"))
+    except (ValueError, RecursionError):
+        return "{}"
 
 
 def texts_of(values: tuple[Any, ...]) -> list[str]:
