@@ -108,7 +108,11 @@ def rule_of(document: Document, path: str, ruleset: str, expand: Expand) -> Rule
     for key, reason in _OTHER_KINDS.items():
         if key in value:
             raise RuleError((key,), key, reason)
+    # ours first: it knows the line of each item, pySigma only the rule's
+    node = compile_rule(value["detection"], expand) if "detection" in value else None
     parsed = frame_of(value)
+    if node is None:
+        raise RuleError((), "detection", "no detection")
     if parsed.taxonomy != "sigma":
         raise RuleError(("taxonomy",), "taxonomy", f"taxonomy {parsed.taxonomy!r} is not known, only sigma")
     if parsed.status is not None and parsed.status.name == "UNSUPPORTED":
@@ -131,7 +135,7 @@ def rule_of(document: Document, path: str, ruleset: str, expand: Expand) -> Rule
     )
     where = parsed.logsource
     source = LogSource(*(part.lower() if part else None for part in (where.product, where.category, where.service)))
-    return Rule(ref, source, compile_rule(value["detection"], expand), path, document.line)
+    return Rule(ref, source, node, path, document.line)
 
 
 def frame_of(value: Mapping[str, Any]) -> SigmaRule:
