@@ -1,7 +1,7 @@
 """Reads any other text log, a line an event: dpkg, apt, Apache's and nginx's error logs, plain lines without a time.
 
 It claims little, so that every collector that knows better comes first: 5 for what looks like a log (by its name, or by
-times at the start of its lines), 1 for other text. Dataset `linux.text`; a line without a time has no `@timestamp`.
+times at the start of its lines). Other text is no log: it goes to YARA as a file. Dataset `linux.text`; a line without a time has no `@timestamp`.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from vonggac.reading.textlog import read_lines, sample_lines
 
 
 def claims(head: Head) -> int:
-    """Claim 5 for a log, 1 for other text, 0 for what is no text."""
+    """Claim 5 for what looks like a log, 0 for other text: a web shell is text too, and YARA must see it."""
     found = sample_lines(head.data)
     if not found or sum(map(_strange, found)) > len(found) // 10:
         return 0
     if _NAME.search(head.name):
         return 5
     clock = Clock(UTC, datetime(2026, 1, 1, tzinfo=UTC))
-    return 5 if 3 * sum(clock.find(line)[0] is not None for line in found) >= len(found) else 1
+    return 5 if 3 * sum(clock.find(line)[0] is not None for line in found) >= len(found) else 0
 
 
 def open(source: Source, options: ReadOptions) -> Collector:

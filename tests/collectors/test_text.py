@@ -64,7 +64,7 @@ def test_a_plain_line_is_an_event_without_time() -> None:
         ("dpkg.log", b"2026-03-01 08:02:03 startup\n", 5),
         ("term.log.1", b"no time at all\n", 5),
         ("journal-of-an-app", b"2026-03-01 08:02:03 x\n", 5),
-        ("notes.md", b"# notes\nnothing of a log\n", 1),
+        ("notes.md", b"# notes\nnothing of a log\n", 0),
         ("x.log", b"\x7fELF\0\0\0", 0),
         ("x.log", b"\xff\xfe\x9d\n" * 9, 0),
     ],

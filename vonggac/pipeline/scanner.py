@@ -160,8 +160,8 @@ class Scanner:
 
 def claimed(source: Source, collectors: dict[str, CollectorModule]) -> str | None:
     """Name the collector that is surest of the input; None = nobody's. Equal claims go by name."""
-    surest = max((module.claims(source.head), name) for name, module in sorted(collectors.items(), reverse=True))
-    return surest[1] if surest[0] else None
+    least, name = min((-module.claims(source.head), name) for name, module in collectors.items())
+    return name if least else None
 
 
 def _detectors(job: Job) -> tuple[Built, ...]:

@@ -29,11 +29,13 @@ def journal_source() -> Source:
     program = shutil.which("journalctl") or "journalctl"
     command = [program, "--quiet", "--no-pager", f"--since=-{_DAYS}d", "--output=json"]
 
-    def opened() -> BinaryIO:
-        child = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        return cast(BinaryIO, _Output(child))
+    return make(JOURNAL, None, datetime.now(UTC), lambda: journal_stream(command), None, Limits())
 
-    return make(JOURNAL, None, datetime.now(UTC), opened, None, Limits())
+
+def journal_stream(command: list[str]) -> BinaryIO:
+    """Start the program and give its output; raises OSError when it cannot be started."""
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return cast(BinaryIO, _Output(child))
 
 
 class _Output:
