@@ -1,7 +1,8 @@
 """Reads any other text log, a line an event: dpkg, apt, Apache's and nginx's error logs, plain lines without a time.
 
-It claims little, so that every collector that knows better comes first: 5 for what looks like a log (by its name, or by
-times at the start of its lines). Other text is no log: it goes to YARA as a file. Dataset `linux.text`; a line without a time has no `@timestamp`.
+It claims little, so that every collector that knows better comes first: 5 for what looks like a log (by its name, or
+by times at the start of its lines). Other text is no log: it goes to YARA as a file. Dataset `linux.text`; a line
+without a time has no `@timestamp`.
 """
 
 from __future__ import annotations
