@@ -151,8 +151,9 @@ def winlog_events(records: Iterator[Any]) -> list[Event]:
 def from_evtx(path: Path) -> Iterator[Any]:
     import evtx
 
+    record: Any
     for record in evtx.PyEvtxParser(str(path)).records_json():
-        yield orjson.loads(record["data"]) if record else None
+        yield orjson.loads(record["data"])
 
 
 def from_twin(path: Path) -> Iterator[Any]:
