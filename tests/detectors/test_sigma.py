@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -201,3 +202,18 @@ def test_every_windows_log_source_of_the_pack_is_mapped_or_known_not_to_be(sigma
     categories = {name for names in (*SYSMON.values(), *CATEGORIES.values()) for name in names} | set(BY_TYPE.values())
     assert {one.category for one in sources if one.category} - categories == set(UNMAPPED)
     assert {one.service for one in sources if one.service} <= {*SERVICES.values(), *ALSO.values()}
+
+
+@pytest.mark.data
+def test_two_engines_that_share_no_code_count_the_same(sigmahq: Built, test_data: Path) -> None:
+    """Matches a rule and file on real Windows telemetry: as rsigma's, 4688 read as process_creation."""
+    expected = json.loads((test_data / "rules" / "sigma" / "two-engines-otrf.json").read_text())["files"]
+    small = {name: told for name, told in expected.items() if told["events"] <= 2_500}
+    assert len(small) >= 10
+    for name, told in small.items():
+        archive, _, inner = name.rpartition("__")
+        with zipfile.ZipFile(test_data / "host-json" / "otrf" / f"{archive}.zip") as box:
+            [member] = [one for one in box.namelist() if Path(one).stem == Path(inner).stem and "__MACOSX" not in one]
+            records = [orjson.loads(line) for line in box.read(member).splitlines() if line]
+        found = Counter(alert.rule.id for alert in alerts(sigmahq, *winlog_events(iter(records))))
+        assert found == Counter(told["rsigma"]) + Counter(told.get("rsigma_4688", {})), name
