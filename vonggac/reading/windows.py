@@ -1,0 +1,342 @@
+"""Windows events to ECS, whoever delivers them: what the header says, what the named data say, which event it is.
+
+Source: the event manifests' field names; the event ids of Sysmon and of Security auditing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from vonggac.event import Event, windows_id
+from vonggac.reading._windows import (
+    ABOUT_TARGET,
+    ACCOUNT,
+    AUDIT_FAILURE,
+    AUDIT_SUCCESS,
+    DATASETS,
+    FIELDS,
+    LEVELS,
+    MEANINGS,
+    PROVIDERS,
+    SUBJECT,
+    TARGET,
+    TRANSPORTS,
+)
+from vonggac.reading.bodies import address, port
+from vonggac.reading.times import iso
+
+Doc = dict[str, Any]
+NAMESPACE: Final = ("winlog",)
+
+
+def event(record: Doc, raw: bytes | str | None, file: Doc, offset: int, other_id: Callable[[], str]) -> Event:
+    """Make an event of `{"Event": {"System": …, "EventData": …}}`; `file` is ECS log.file, shared by an input's events.
+
+    `other_id` gives the id of a record that lacks what identifies a Windows event.
+    Raises ValueError when the record is no such object.
+    """
+    try:
+        top = record["Event"]
+        system = top["System"]
+        get = system.get
+    except (KeyError, TypeError, AttributeError) as error:
+        msg = "no Windows event: Event.System is missing"
+        raise ValueError(msg) from error
+    channel, computer, code = get("Channel"), get("Computer"), get("EventID")
+    provider = _attribute(system, "Provider", "Name")
+    provider = provider if provider.__class__ is str else plain(provider)
+    # almost always text and a number already: the calls would be a tenth of the whole
+    channel = channel if channel.__class__ is str else plain(channel)
+    computer = computer if computer.__class__ is str else plain(computer)
+    code = str(code) if code.__class__ is int else plain(code)
+    data = top.get("EventData")
+    if data.__class__ is not dict:
+        data = _user_data(top.get("UserData"))
+    time, millis = moment(_attribute(system, "TimeCreated", "SystemTime"))
+    doc = document(provider, channel, code, get("Level"), get("Keywords"), data)
+    if time is not None:
+        doc["@timestamp"] = time
+    if computer:
+        doc["host"] = {"name": computer}
+    log = doc["log"]
+    log["file"], log["offset"] = file, offset
+    doc["winlog"] = record
+    number = get("EventRecordID")
+    if number.__class__ is not int:
+        number = plain(number)
+    if number != "" and millis is not None and computer:
+        return Event(windows_id(computer, channel, provider, number, millis), doc, NAMESPACE, raw)
+    return Event(other_id(), doc, NAMESPACE, raw)
+
+
+def document(provider: str, channel: str, code: str, level: Any, keywords: Any, data: Mapping[str, Any]) -> Doc:
+    """Give the part of an event's document that is the same for every shipper.
+
+    `event` (kind, module, dataset, code, provider, action, category, outcome), `log.level`, and from the named data
+    `process`, `user`, `file`, `source`, `destination`, `network`, `dns`.
+    """
+    try:
+        key = (provider, channel, code, level, keywords)
+        about = _known.get(key)
+    except TypeError:  # a level that is an object
+        key = (provider, channel, code, plain(level), plain(keywords))
+        about = _known.get(key)
+    if about is None:
+        about = _about(*key)
+        _remember(_known, key, about)
+    told, level_name = about
+    doc: Doc = {"event": told.copy(), "log": {"level": level_name} if level_name else {}}
+    if data:
+        # Which fields an event of one kind has hardly varies, so which to take is worked out once for each kind.
+        names = (told["dataset"], code, *data)
+        plan = _plans.get(names)
+        if plan is None:
+            plan = _plan(told["dataset"], code, data)
+            _remember(_plans, names, plan)
+        for step in plan:
+            step(data, doc)
+    return doc
+
+
+def _remember(table: dict[Any, Any], key: tuple[Any, ...], value: Any) -> None:
+    """Keep a result, within bounds whatever the input says: few keys, and none that is long."""
+    if sum(len(part) for part in key if isinstance(part, str)) <= _KEY_LIMIT:
+        if len(table) >= _REMEMBERED:
+            table.clear()
+        table[key] = value
+
+
+def moment(text: Any) -> tuple[str | None, int | None]:
+    """Give a time as ECS writes it and as milliseconds since 1970; (None, None) when it is none or has no zone."""
+    if text.__class__ is not str:
+        return None, None
+    try:
+        when = datetime.fromisoformat(text)
+        if when.tzinfo is None:
+            return None, None
+        written = text if len(text) == 27 and text[26] == "Z" and text[10] == "T" else iso(when)
+    except (ValueError, OverflowError):
+        return None, None
+    return written, (when - _EPOCH) // _MILLISECOND
+
+
+def plain(value: Any) -> str:
+    """Give an element's text: `4104`, `"Security"`, `{"#attributes": {…}, "#text": 4104}`; "" for anything else."""
+    if isinstance(value, dict):
+        value = value.get("#text")
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() <= 64:
+        return str(value)
+    return ""
+
+
+def _attribute(system: Doc, element: str, name: str) -> Any:
+    """Find an attribute in either form: `{"#attributes": {…}}`, or `Provider_attributes` beside the element."""
+    try:
+        return system[element]["#attributes"][name]
+    except (KeyError, TypeError):
+        apart = system.get(f"{element}_attributes")
+        return apart.get(name) if isinstance(apart, dict) else None
+
+
+def _user_data(value: Any) -> Doc:
+    """Give the fields below UserData's one element: `{"LogFileCleared": {"SubjectUserName": …}}`."""
+    if isinstance(value, dict):
+        for inner in value.values():
+            if isinstance(inner, dict):
+                return inner
+    return {}
+
+
+# ---------------------------------------------------------------- the header
+
+
+def _about(provider: str, channel: str, code: str, level: Any, keywords: Any) -> tuple[Doc, str | None]:
+    """Work out `event` and `log.level` for one kind of event."""
+    lower = channel.lower()
+    service = DATASETS.get(lower) or lower or PROVIDERS.get(provider.lower(), "unknown")
+    told: Doc = {"kind": "event", "module": "windows", "dataset": f"windows.{service}"}
+    if code:
+        told["code"] = code
+    if provider:
+        told["provider"] = provider
+    if meaning := MEANINGS.get((service, code)):
+        told["action"], told["category"] = meaning[0], [meaning[1]]
+    bits = _bits(keywords)
+    if bits & AUDIT_FAILURE:
+        told["outcome"] = "failure"
+    elif bits & AUDIT_SUCCESS:
+        told["outcome"] = "success"
+    return told, LEVELS.get(plain(level))
+
+
+def _bits(keywords: Any) -> int:
+    """Read System/Keywords: `"0x8020000000000000"`, or the signed number that NXLog makes of it."""
+    if isinstance(keywords, int):
+        return keywords
+    try:
+        return int(plain(keywords)[:20], 16)
+    except ValueError:
+        return 0
+
+
+# ------------------------------------------------------------------ the data
+
+_Step = Callable[[Mapping[str, Any], Doc], None]
+
+
+def _plan(dataset: str, code: str, data: Mapping[str, Any]) -> tuple[_Step, ...]:
+    """List what is to be taken from the data of one kind of event."""
+    steps: list[_Step] = []
+    for group, field, how, names in FIELDS:
+        if dataset == "windows.security" and code == "4688" and field == "pid":
+            # here ProcessId is the creator's
+            names = ("NewProcessId",) if group == "process" else ("ProcessId",)
+        steps += [_STEPS[how](group, field, name) for name in reversed(names) if name in data]
+    if "Protocol" in data:
+        steps.append(_transport)
+    order = (TARGET, ACCOUNT, SUBJECT) if code in ABOUT_TARGET else (SUBJECT, TARGET, ACCOUNT)
+    steps += [_account(*names) for names in reversed(order) if names[0] in data]
+    if "User" in data:
+        steps.append(_user)
+    return tuple(steps)
+
+
+# Each step sets its field when the value is one; of several steps for a field the last counts.
+
+
+def _place(doc: Doc, group: str) -> Doc:
+    if group == "process.parent":
+        doc = doc.setdefault("process", {})
+        group = "parent"
+    found: Doc = doc.setdefault(group, {})
+    return found
+
+
+def _text(group: str, field: str, name: str) -> _Step:
+    def step(data: Mapping[str, Any], doc: Doc) -> None:
+        value = data[name]
+        if value.__class__ is str and value not in _NOTHING:
+            _place(doc, group)[field] = value
+
+    return step
+
+
+def _path(group: str, field: str, name: str) -> _Step:
+    r"""Take a path, and its last part as the name: `C:\Windows\System32\cmd.exe`."""
+
+    def step(data: Mapping[str, Any], doc: Doc) -> None:
+        value = data[name]
+        if value.__class__ is str and value not in _NOTHING:
+            place = doc.setdefault(group, {})
+            place[field] = value
+            place["name"] = value[value.rfind("\\") + 1 :] or value
+
+    return step
+
+
+def _number(group: str, field: str, name: str) -> _Step:
+    """Take a process id: `4242`, `"4242"`, `"0x1092"`."""
+
+    def step(data: Mapping[str, Any], doc: Doc) -> None:
+        value = data[name]
+        if value.__class__ is str:
+            try:
+                value = int(value, 16 if value[:2] in ("0x", "0X") else 10) if len(value) <= 18 else None
+            except ValueError:
+                return
+        if value.__class__ is int and 0 <= value < 1 << 63:
+            _place(doc, group)[field] = value
+
+    return step
+
+
+def _address(group: str, field: str, name: str) -> _Step:
+    def step(data: Mapping[str, Any], doc: Doc) -> None:
+        value = data[name]
+        if value.__class__ is str and (ip := address(value.removeprefix("::ffff:"))):
+            doc.setdefault(group, {})[field] = ip
+
+    return step
+
+
+def _port(group: str, field: str, name: str) -> _Step:
+    def step(data: Mapping[str, Any], doc: Doc) -> None:
+        if number := port(plain(data[name])):  # 0 stands for "none"
+            doc.setdefault(group, {})[field] = number
+
+    return step
+
+
+def _hashes(group: str, field: str, name: str) -> _Step:
+    """Take `SHA1=…,MD5=…,SHA256=…,IMPHASH=…`; ECS has no place for the import hash here."""
+
+    def step(data: Mapping[str, Any], doc: Doc) -> None:
+        value = data[name]
+        if value.__class__ is not str:
+            return
+        pairs = (pair.partition("=") for pair in value[:1024].lower().split(","))
+        found = {kind: digits for kind, _, digits in pairs if _HASH_SIZES.get(kind) == len(digits)}
+        if found:
+            doc.setdefault(group, {})[field] = found
+
+    return step
+
+
+def _question(group: str, field: str, name: str) -> _Step:
+    def step(data: Mapping[str, Any], doc: Doc) -> None:
+        value = data[name]
+        if value.__class__ is str and value not in _NOTHING:
+            doc.setdefault(group, {})[field] = {"name": value}
+
+    return step
+
+
+def _transport(data: Mapping[str, Any], doc: Doc) -> None:
+    if known := TRANSPORTS.get(plain(data["Protocol"])):
+        doc.setdefault("network", {})["transport"] = known
+
+
+def _account(name: str, domain: str, sid: str) -> _Step:
+    def step(data: Mapping[str, Any], doc: Doc) -> None:
+        value = data[name]
+        if value.__class__ is not str or value in _NOTHING:
+            return
+        user = {"name": value}
+        for field, source in (("domain", domain), ("id", sid)):
+            more = data.get(source)
+            if more.__class__ is str and more not in _NOTHING:
+                user[field] = more
+        doc["user"] = user
+
+    return step
+
+
+def _user(data: Mapping[str, Any], doc: Doc) -> None:
+    r"""Take `EXAMPLE\alice`."""
+    value = data["User"]
+    if value.__class__ is str and value not in _NOTHING:
+        domain, _, name = value.rpartition("\\")
+        doc["user"] = {"domain": domain, "name": name} if domain else {"name": name}
+
+
+_STEPS: Final = {
+    "text": _text,
+    "path": _path,
+    "number": _number,
+    "address": _address,
+    "port": _port,
+    "hashes": _hashes,
+    "question": _question,
+}
+_NOTHING: Final = frozenset(("", "-", "NOT_TRANSLATED"))
+_HASH_SIZES: Final = {"md5": 32, "sha1": 40, "sha256": 64}
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_REMEMBERED: Final = 4096  # kinds of events
+_KEY_LIMIT: Final = 4096  # characters
+_known: dict[tuple[str, str, str, Any, Any], tuple[Doc, str | None]] = {}
+_plans: dict[tuple[str, ...], tuple[_Step, ...]] = {}
