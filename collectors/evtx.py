@@ -163,7 +163,9 @@ def _parser(chunks: list[bytes]) -> Iterator[dict[str, Any]]:
     """
     from evtx import PyEvtxParser
 
-    return cast(Iterator[dict[str, Any]], PyEvtxParser(io.BytesIO(one_file(chunks)), number_of_threads=1).records_json())
+    return cast(
+        Iterator[dict[str, Any]], PyEvtxParser(io.BytesIO(one_file(chunks)), number_of_threads=1).records_json()
+    )
 
 
 def _parsed(chunks: list[bytes], records: list[tuple[int, int]]) -> list[dict[str, Any]] | None:

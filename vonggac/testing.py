@@ -73,10 +73,13 @@ def events_of(module: CollectorModule, source: Source, options: ReadOptions | No
     return [record for record in records if isinstance(record, Event)]
 
 
-def collector_contract(module: CollectorModule, source: Source, *, namespaces: tuple[str, ...]) -> None:
+def collector_contract(
+    module: CollectorModule, source: Source, *, namespaces: tuple[str, ...], ecs: bool = False
+) -> None:
     """Hold a collector to its port: deterministic, resumable, honest about fields.
 
-    `namespaces` are the vendor names at the top level of its events ("winlog", "zeek" …).
+    `namespaces` are the vendor names at the top level of its events ("winlog", "zeek" …). `ecs` says that its source
+    writes ECS already: then every field of the source's document may stand, whether we fill it or not.
     """
     assert 0 < module.claims(source.head) <= 100, "a collector claims its own sample"
     assert module.claims(Head("empty", b"")) == 0, "nobody claims nothing"
@@ -94,7 +97,7 @@ def collector_contract(module: CollectorModule, source: Source, *, namespaces: t
     assert len({event.id for event in events}) == len(events), "ids are unique"
     for event in events:
         doc = Event.from_json(event.to_json()).doc
-        unknown = [name for name in _leaves(doc, "") if not _allowed(name, namespaces)]
+        unknown = [] if ecs else [name for name in _leaves(doc, "") if not _allowed(name, namespaces)]
         assert not unknown, f"neither ECS fields of vonggac.event.FIELDS nor the vendor's own: {unknown}"
         for name in ("kind", "module", "dataset"):
             assert doc["event"].get(name), f"event.{name} is always there"

@@ -100,6 +100,12 @@ def document(provider: str, channel: str, code: str, level: Any, keywords: Any, 
     return doc
 
 
+def keyword_bits(words: Any) -> int:
+    """Give System/Keywords of the words that Winlogbeat makes of it: `["Audit Success"]`."""
+    known = {_WORDS.get(word, 0) for word in words if isinstance(word, str)} if isinstance(words, list) else ()
+    return sum(known)
+
+
 def _remember(table: dict[Any, Any], key: tuple[Any, ...], value: Any) -> None:
     """Keep a result, within bounds whatever the input says: few keys, and none that is long."""
     if sum(len(part) for part in key if isinstance(part, str)) <= _KEY_LIMIT:
@@ -334,6 +340,7 @@ _STEPS: Final = {
 }
 _NOTHING: Final = frozenset(("", "-", "NOT_TRANSLATED"))
 _HASH_SIZES: Final = {"md5": 32, "sha1": 40, "sha256": 64}
+_WORDS: Final = {"Audit Failure": AUDIT_FAILURE, "Audit Success": AUDIT_SUCCESS}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _REMEMBERED: Final = 4096  # kinds of events
