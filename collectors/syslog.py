@@ -32,6 +32,11 @@ def claims(head: Head) -> int:
     return best or 70
 
 
+def splits(head: Head) -> bool:
+    """Say that lines stand alone, so that several workers may share a file."""
+    return True
+
+
 def open(source: Source, options: ReadOptions) -> Collector:
     """Give a collector; raises ValueError when `options.zone` is no time zone."""
     return _Syslog(source, options)

@@ -59,7 +59,12 @@ class Collector(Protocol):
 
 
 class CollectorModule(Protocol):
-    """What a file on the shelf `collectors/` offers; its name is its name everywhere."""
+    """What a file on the shelf `collectors/` offers; its name is its name everywhere.
+
+    A module may also offer `splits(head: Head) -> bool`: True says that reading may begin at any line of this input,
+    with the offset of the line's first byte (ASCII) as the mark, and gives there what reading from the start gives.
+    Then several workers share a large file.
+    """
 
     def claims(self, head: Head) -> int:
         """Say how sure it is that the input is its own: 0 = not mine, 100 = nobody else's. Never raises."""

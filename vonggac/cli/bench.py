@@ -21,7 +21,7 @@ from vonggac.cli import Context, Unusable
 from vonggac.cli.show import table, wants_json
 from vonggac.event import Bad
 from vonggac.i18n import _
-from vonggac.pipeline.scanner import claimed
+from vonggac.pipeline.parts import claimed
 from vonggac.pipeline.workers import cores
 from vonggac.ports import ReadOptions, Source
 from vonggac.reading.source import Limits

@@ -15,7 +15,8 @@ from vonggac import shelf
 from vonggac.event import Alert, Bad, Event
 from vonggac.people.units import Units, saved
 from vonggac.pipeline.job import Job, Rules, Tally
-from vonggac.ports import Batch, Built, CollectorModule, DetectorConfig, ReadOptions, RuleSource, Source
+from vonggac.pipeline.parts import Part, claimed
+from vonggac.ports import Batch, Built, DetectorConfig, ReadOptions, RuleSource, Source
 from vonggac.reading import walk
 from vonggac.reading.journal import JOURNAL, journal_source
 from vonggac.reading.source import READ_ERRORS, Limits
@@ -59,16 +60,15 @@ class Scanner:
         rows = ({"path": one.path, "line": one.line, "reason": one.reason} for one in refused)
         return Rules(sum(built.loaded for built in self._built), tuple(rows))
 
-    def read(self, path: str, tally: Tally) -> Iterator[Line | Bad | Failed]:
-        """Yield everything that one file (or the journal, or each member of an archive) gives; count it in `tally`."""
-        sources = iter([journal_source()]) if path == JOURNAL else walk.inputs(path, self._limits)
-        for source in sources:
-            tally.inputs += 1
+    def read(self, part: Part, tally: Tally) -> Iterator[Line | Bad | Failed]:
+        """Yield everything that a file (or the journal, or each member of an archive) gives; count it in `tally`."""
+        for source in self._sources(part):
+            tally.inputs += part.first
             if isinstance(source, Bad):
                 yield Failed(source.path, source.reason)
                 continue
             try:
-                yield from self._source(source, tally)
+                yield from self._source(source, part, tally)
             except READ_ERRORS as error:
                 yield Failed(source.path, walk.reason_of(error))
             except Exception as error:  # noqa: BLE001  the one fence of this loop: our fault on one input stops no other
@@ -76,17 +76,22 @@ class Scanner:
                 yield Failed(source.path, f"fault of Vọng Gác, please report it: {type(error).__name__}: {error}")
         tally.rss_mb = max(tally.rss_mb, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10)
 
-    def _source(self, source: Source, tally: Tally) -> Iterator[Line | Bad]:
+    def _sources(self, part: Part) -> Iterator[Source | Bad]:
+        if part.path == JOURNAL:
+            return iter([journal_source()])
+        return walk.inputs(part.path, self._limits, part.stop)
+
+    def _source(self, source: Source, part: Part, tally: Tally) -> Iterator[Line | Bad]:
         if not source.head.data:
             tally.inputs_by_collector["empty"] += 1
             return
         name = self._job.collector or claimed(source, self._collectors)
         looks_at_file = name is None or self._all_files
-        tally.inputs_by_collector[name or _FILE_COLLECTOR] += 1
-        if looks_at_file:
+        tally.inputs_by_collector[name or _FILE_COLLECTOR] += part.first
+        if looks_at_file and part.first:
             yield from self._file(source, tally)
         if name is not None:
-            batches = self._collectors[name].open(source, self._options).read(None)
+            batches = self._collectors[name].open(source, self._options).read(part.mark)
             yield from self._batches(name, batches, tally)
 
     def _batches(self, name: str, batches: Iterator[Batch], tally: Tally) -> Iterator[Line | Bad]:
@@ -156,12 +161,6 @@ class Scanner:
     def _in_time(self, event: Event) -> bool:
         since, until, time = self._job.since, self._job.until, event.time
         return time is None or ((since is None or time >= since) and (until is None or time < until))
-
-
-def claimed(source: Source, collectors: dict[str, CollectorModule]) -> str | None:
-    """Name the collector that is surest of the input; None = nobody's. Equal claims go by name."""
-    least, name = min((-module.claims(source.head), name) for name, module in collectors.items())
-    return name if least else None
 
 
 def _detectors(job: Job) -> tuple[Built, ...]:

@@ -18,9 +18,12 @@ from typing import IO, Final, Protocol
 import msgspec
 import orjson
 
+from vonggac import shelf
 from vonggac.event import Bad
 from vonggac.pipeline.job import Job, Outcome, Rules, Tally
+from vonggac.pipeline.parts import Part, parts_of
 from vonggac.pipeline.scanner import Failed, Line, Scanner
+from vonggac.reading.journal import JOURNAL
 from vonggac.reading.source import display
 
 _CHUNK: Final = 256 << 10  # bytes of lines sent at once
@@ -73,13 +76,13 @@ class _Account:
 
 def _alone(job: Job, paths: Iterable[str | Bad], account: _Account) -> Rules:
     scanner = Scanner(job)
-    todo = list(paths)
-    for done, path in enumerate(todo):
+    todo = [path if isinstance(path, Bad) else Part(path) for path in paths]
+    for done, part in enumerate(todo):
         account.output.progress(done, len(todo))
-        if isinstance(path, Bad):
-            account.unusable(path)
+        if isinstance(part, Bad):
+            account.unusable(part)
             continue
-        for found in scanner.read(path, account.tally):
+        for found in scanner.read(part, account.tally):
             match found:
                 case Line():
                     account.output.lines(found.json + b"\n")
@@ -125,13 +128,13 @@ class _Held:
 class _Pool:
     """Workers, and the inputs between asking and answering."""
 
-    def __init__(self, job: Job, todo: list[str | Bad], account: _Account, count: int) -> None:
+    def __init__(self, job: Job, todo: list[Part | Bad], account: _Account, count: int) -> None:
         self.job, self.todo, self.account = job, todo, account
         self.rules: Rules | None = None
         self.next = 0  # the next input to give out
         self.first = 0  # the earliest input whose results are not all written
         self.held: dict[int, _Held] = {}
-        readable = sum(isinstance(one, str) for one in todo)
+        readable = sum(isinstance(one, Part) for one in todo)
         self.workers = [self._start() for _ in range(max(1, min(count, readable)))]
 
     def _start(self) -> _Worker:
@@ -163,11 +166,11 @@ class _Pool:
             self.next += 1
         self._advance()
         worker.turn = None
-        if self.next < len(self.todo):
+        if self.next < len(self.todo) and isinstance(part := self.todo[self.next], Part):
             worker.turn = self.next
             self._held(self.next)
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it died: loop() sees its end and says so
-                worker.pipe.send_bytes(os.fsencode(str(self.todo[self.next])))
+                worker.pipe.send_bytes(part.to_bytes())
             self.next += 1
 
     def _take(self, worker: _Worker, message: bytes) -> None:
@@ -198,10 +201,12 @@ class _Pool:
             raise WorkerError(msg)
         fresh = self._start()
         self.workers[self.workers.index(worker)] = fresh
-        if worker.turn is not None:
-            path = display(str(self.todo[worker.turn]))
-            failed = {"path": path, "reason": f"reading it ended the worker ({how}); what came before is kept"}
-            self.account.tally.inputs += 1
+        if worker.turn is not None and isinstance(part := self.todo[worker.turn], Part):
+            failed = {
+                "path": display(part.path),
+                "reason": f"reading it ended the worker ({how}); what came before is kept",
+            }
+            self.account.tally.inputs += part.first
             self._take(_Worker(worker.process, worker.pipe, worker.turn), _FAILED + orjson.dumps(failed))
             self._held(worker.turn).done = True
         self._give(fresh)
@@ -246,7 +251,14 @@ class _Pool:
 
 
 def _together(job: Job, paths: Iterable[str | Bad], account: _Account, workers: int) -> Rules:
-    pool = _Pool(job, list(paths), account, workers)
+    collectors = {name: shelf.collector(name) for name in shelf.names("collectors")}
+    todo: list[Part | Bad] = []
+    for path in paths:
+        if isinstance(path, Bad):
+            todo.append(path)
+        else:
+            todo += [Part(path)] if path == JOURNAL else parts_of(path, collectors, job.collector, workers)
+    pool = _Pool(job, todo, account, workers)
     try:
         return pool.loop()
     finally:
@@ -270,12 +282,12 @@ def _serve(pipe: Connection) -> None:
     pipe.send_bytes(_RULES + orjson.dumps(scanner.rules))
     while True:
         try:
-            path = os.fsdecode(pipe.recv_bytes())
+            part = Part.from_bytes(pipe.recv_bytes())
         except EOFError:
             return
         tally = Tally()
         sender = _Sender(pipe)
-        for found in scanner.read(path, tally):
+        for found in scanner.read(part, tally):
             sender.send(found)
         sender.flush()
         pipe.send_bytes(_DONE + orjson.dumps(tally))

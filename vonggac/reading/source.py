@@ -56,8 +56,11 @@ class Limits:
     members: int = 100_000  # of one archive
 
 
-def plain(path: str, limits: Limits = Limits()) -> Source:
-    """Give the source of a file on disk, its compression seen through; raises OSError when it cannot be opened."""
+def plain(path: str, limits: Limits = Limits(), stop: int | None = None) -> Source:
+    """Give the source of a file on disk, its compression seen through; raises OSError when it cannot be opened.
+
+    With `stop` the (uncompressed) file ends there, for one worker's part of a large log.
+    """
     with open_regular(path) as file:
         status = os.fstat(file.fileno())
         start = file.read(6)
@@ -65,7 +68,7 @@ def plain(path: str, limits: Limits = Limits()) -> Source:
 
     def opened() -> BinaryIO:
         stream = open_regular(path)
-        return _unpacked(stream, start, status.st_size, limits) if squeezed else cast(BinaryIO, _Snapshot(stream))
+        return _unpacked(stream, start, status.st_size, limits) if squeezed else cast(BinaryIO, _Snapshot(stream, stop))
 
     return make(
         path=display(path),
@@ -266,9 +269,9 @@ class _Snapshot(io.RawIOBase):
     A file that is shorter at its end than at the start raises ShrankError.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, stop: int | None) -> None:
         self._file = file
-        self._size = os.fstat(file.fileno()).st_size
+        self._size = os.fstat(file.fileno()).st_size if stop is None else stop
         self._at = 0
         self._last = b"\n"
 

@@ -60,10 +60,13 @@ def _files(path: str, seen: set[tuple[int, int]], above: frozenset[tuple[int, in
                 yield from _files(os.path.join(path, name), seen, above | {identity})  # noqa: PTH118
 
 
-def inputs(path: str, limits: Limits) -> Iterator[Source | Bad]:
-    """Yield the inputs of one file: itself, or each member of an archive, archives inside opened too."""
+def inputs(path: str, limits: Limits, stop: int | None = None) -> Iterator[Source | Bad]:
+    """Yield the inputs of one file: itself, or each member of an archive, archives inside opened too.
+
+    `stop` ends a plain file early (`vonggac.reading.source.plain`).
+    """
     try:
-        yield from _opened(sources.plain(path, limits), limits, limits.depth)
+        yield from _opened(sources.plain(path, limits, stop), limits, limits.depth)
     except READ_ERRORS as error:
         yield Bad(sources.display(path), "", reason_of(error))
 

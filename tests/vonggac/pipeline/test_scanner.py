@@ -9,9 +9,9 @@ import pytest
 
 from vonggac.event import Bad
 from vonggac.pipeline.job import Job, Tally
-from vonggac.pipeline.scanner import Failed, Line, Scanner, claimed
-from vonggac.ports import CollectorModule, Head, ReadOptions, Source
-from vonggac.reading.source import plain
+from vonggac.pipeline.parts import Part
+from vonggac.pipeline.scanner import Failed, Line, Scanner
+from vonggac.ports import Head, ReadOptions, Source
 
 PARSE = Job(mode="parse", now="2026-03-01T00:00:00.000000Z", drill="DT-2026")
 
@@ -38,20 +38,7 @@ class Faulty:
 
 def read(scanner: Scanner, path: Path) -> tuple[list[Line | Bad | Failed], Tally]:
     tally = Tally()
-    return list(scanner.read(str(path), tally)), tally
-
-
-def test_the_surest_claims_and_equals_go_by_name(tmp_path: Path) -> None:
-    (tmp_path / "a.log").write_text("x\n")
-    source = plain(str(tmp_path / "a.log"))
-
-    def chosen(**sure: int) -> str | None:
-        modules: dict[str, CollectorModule] = {name: Claims(one) for name, one in sure.items()}  # type: ignore[dict-item]
-        return claimed(source, modules)
-
-    assert chosen(a=10, b=90, c=20) == "b"
-    assert chosen(b=90, a=90) == "a"
-    assert chosen(a=0, b=0) is None
+    return list(scanner.read(Part(str(path)), tally)), tally
 
 
 def test_an_event_is_stamped(tmp_path: Path) -> None:

@@ -78,10 +78,10 @@ def test_a_worker_that_dies_names_its_input_and_the_rest_goes_on(
         "import os, signal\n"
         "from vonggac.pipeline import scanner\n"
         "read = scanner.Scanner.read\n"
-        "def dying(self, path, tally):\n"
-        "    if path.endswith('07.json'):\n"
+        "def dying(self, part, tally):\n"
+        "    if part.path.endswith('07.json'):\n"
         "        os.kill(os.getpid(), signal.SIGSEGV)\n"
-        "    return read(self, path, tally)\n"
+        "    return read(self, part, tally)\n"
         "scanner.Scanner.read = dying\n"
     )
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(deadly), str(Path.cwd())]))

@@ -1,0 +1,76 @@
+"""What a worker gets: a file, or a part of a large log whose lines can be read from anywhere."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from vonggac.ports import CollectorModule, Source
+from vonggac.reading.source import READ_ERRORS, open_regular, plain
+
+LEAST: Final = 32 << 20  # bytes: below it, a part costs more than it saves
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A file from `start` to `stop` (None = its end), both at a line's first byte."""
+
+    path: str
+    start: int = 0
+    stop: int | None = None
+
+    @property
+    def first(self) -> bool:
+        """Say whether it is the part that counts the file."""
+        return self.start == 0
+
+    @property
+    def mark(self) -> bytes | None:
+        """Where a collector resumes."""
+        return str(self.start).encode() if self.start else None
+
+    def to_bytes(self) -> bytes:
+        """Write it for a pipe; a path may hold any bytes."""
+        return f"{self.start} {self.stop if self.stop is not None else ''} ".encode() + os.fsencode(self.path)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Part:
+        """Read what `to_bytes` wrote."""
+        start, stop, path = data.split(b" ", 2)
+        return cls(os.fsdecode(path), int(start), int(stop) if stop else None)
+
+
+def claimed(source: Source, collectors: Mapping[str, CollectorModule]) -> str | None:
+    """Name the collector that is surest of the input; None = nobody's. Equal claims go by name."""
+    least, name = min((-module.claims(source.head), name) for name, module in collectors.items())
+    return name if least else None
+
+
+def parts_of(path: str, collectors: Mapping[str, CollectorModule], forced: str | None, workers: int) -> list[Part]:
+    """Cut a large plain log into a part a worker; anything else, and what cannot be read, stays whole."""
+    whole = [Part(path)]
+    try:
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            count = min(workers, size // LEAST)
+            if count < 2:
+                return whole
+            source = plain(path)
+            file.seek(0)
+            if not source.head.data.startswith(file.read(64)):
+                return whole  # compressed
+            name = forced or claimed(source, collectors)
+            splits = getattr(collectors.get(name or ""), "splits", None)
+            if splits is None or not splits(source.head):
+                return whole
+            starts = [0]
+            for number in range(1, count):
+                file.seek(size * number // count)
+                file.readline(LEAST)  # to the next line; a line without end is nobody's start
+                if starts[-1] < file.tell() < size:
+                    starts.append(file.tell())
+    except READ_ERRORS:
+        return whole
+    return [Part(path, start, stop) for start, stop in zip(starts, [*starts[1:], None], strict=True)]
