@@ -134,16 +134,19 @@ ABOUT_TARGET: Final = frozenset(("4624", "4625", "4634", "4647", "4768", "4769",
 SUBJECT: Final = ("SubjectUserName", "SubjectDomainName", "SubjectUserSid")
 TARGET: Final = ("TargetUserName", "TargetDomainName", "TargetUserSid")
 ACCOUNT: Final = ("AccountName", "AccountDomain", "")  # 4778, 4779
+LOGGER: Final = ("AccountName", "Domain", "UserID")  # NXLog: the account that logged the event
+#: Security events whose data field ProcessID is a process; elsewhere a flat event's ProcessID is the logging one
+FILTERING: Final = frozenset(("5150", "5151", "5152", "5153", "5154", "5155", "5156", "5157", "5158", "5159"))
 
 #: (ECS object, ECS field, how the value is read, the data fields that may hold it: the first that does counts)
 FIELDS: Final = (
     ("process", "executable", "path", ("Image", "NewProcessName", "ProcessName", "SourceImage", "Application")),
     ("process", "command_line", "text", ("CommandLine", "ProcessCommandLine")),
-    ("process", "pid", "number", ("NewProcessId", "ProcessId", "SourceProcessId", "ProcessID")),
+    ("process", "pid", "number", ("NewProcessId", "ProcessId", "SourceProcessId")),
     ("process.parent", "executable", "text", ("ParentImage", "ParentProcessName")),
     ("process.parent", "command_line", "text", ("ParentCommandLine",)),
     ("process.parent", "pid", "number", ("ParentProcessId",)),
-    ("file", "path", "path", ("TargetFilename", "ImageLoaded")),
+    ("file", "path", "path", ("TargetFilename", "ImageLoaded", "FullFilePath", "FilePath")),
     ("file", "hash", "hashes", ("Hashes",)),
     ("source", "ip", "address", ("SourceIp", "SourceAddress", "IpAddress", "ClientAddress")),
     ("source", "port", "port", ("SourcePort", "IpPort")),

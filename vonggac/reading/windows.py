@@ -17,7 +17,9 @@ from vonggac.reading._windows import (
     AUDIT_SUCCESS,
     DATASETS,
     FIELDS,
+    FILTERING,
     LEVELS,
+    LOGGER,
     MEANINGS,
     PROVIDERS,
     SUBJECT,
@@ -196,16 +198,21 @@ _Step = Callable[[Mapping[str, Any], Doc], None]
 
 def _plan(dataset: str, code: str, data: Mapping[str, Any]) -> tuple[_Step, ...]:
     """List what is to be taken from the data of one kind of event."""
+    security = dataset == "windows.security"
     steps: list[_Step] = []
     for group, field, how, names in FIELDS:
-        if dataset == "windows.security" and code == "4688" and field == "pid":
+        if security and code == "4688" and field == "pid":
             # here ProcessId is the creator's
             names = ("NewProcessId",) if group == "process" else ("ProcessId",)
+        elif security and code in FILTERING and field == "pid" and group == "process":
+            names = ("ProcessID", "ProcessId")
         steps += [_STEPS[how](group, field, name) for name in reversed(names) if name in data]
     if "Protocol" in data:
         steps.append(_transport)
-    order = (TARGET, ACCOUNT, SUBJECT) if code in ABOUT_TARGET else (SUBJECT, TARGET, ACCOUNT)
-    steps += [_account(*names) for names in reversed(order) if names[0] in data]
+    if security and "ObjectType" in data and "ObjectName" in data:
+        steps.append(_object)
+    order = (LOGGER, SUBJECT, ACCOUNT, TARGET) if code in ABOUT_TARGET else (LOGGER, ACCOUNT, TARGET, SUBJECT)
+    steps += [_account(*names) for names in order if names[0] in data and (names != ACCOUNT or names[1] in data)]
     if "User" in data:
         steps.append(_user)
     return tuple(steps)
@@ -245,7 +252,7 @@ def _path(group: str, field: str, name: str) -> _Step:
 
 
 def _number(group: str, field: str, name: str) -> _Step:
-    """Take a process id: `4242`, `"4242"`, `"0x1092"`."""
+    """Take a process id: `4242`, `"4242"`, `"0x1092"`; 0 stands for none."""
 
     def step(data: Mapping[str, Any], doc: Doc) -> None:
         value = data[name]
@@ -254,7 +261,7 @@ def _number(group: str, field: str, name: str) -> _Step:
                 value = int(value, 16 if value[:2] in ("0x", "0X") else 10) if len(value) <= 18 else None
             except ValueError:
                 return
-        if value.__class__ is int and 0 <= value < 1 << 63:
+        if value.__class__ is int and 0 < value < 1 << 63:
             _place(doc, group)[field] = value
 
     return step
@@ -306,6 +313,12 @@ def _transport(data: Mapping[str, Any], doc: Doc) -> None:
         doc.setdefault("network", {})["transport"] = known
 
 
+def _object(data: Mapping[str, Any], doc: Doc) -> None:
+    """Take the object of an audited access when it is a file (4656, 4663)."""
+    if data["ObjectType"] == "File":
+        _OBJECT(data, doc)
+
+
 def _account(name: str, domain: str, sid: str) -> _Step:
     def step(data: Mapping[str, Any], doc: Doc) -> None:
         value = data[name]
@@ -329,6 +342,7 @@ def _user(data: Mapping[str, Any], doc: Doc) -> None:
         doc["user"] = {"domain": domain, "name": name} if domain else {"name": name}
 
 
+_OBJECT: Final = _path("file", "path", "ObjectName")
 _STEPS: Final = {
     "text": _text,
     "path": _path,
