@@ -100,7 +100,7 @@ class Yara:
         )
         refs = self._compiled.refs
         known = ((refs.get((one.namespace, one.rule)), one) for one in found)
-        return tuple((ref, dict(_first(one.strings))) for ref, one in known if ref is not None)
+        return tuple((ref, _first(one.strings)) for ref, one in known if ref is not None)
 
     def _remembered(self, key: tuple[str, ...] | None) -> Verdict | None:
         if key is None or key not in self._verdicts:
@@ -116,13 +116,20 @@ class Yara:
             self._verdicts.popitem(last=False)
 
 
-def _first(strings: Iterable[Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Give each string's first place: `{"$a": {"offset": 12, "preview": "eval(…"}}`."""
+def _first(strings: Iterable[Any]) -> dict[str, Any]:
+    """Give each string's first place: `{"$a": {"offset": 12, "preview": "eval(…"}}`; nameless ones share `$`."""
+    first: dict[str, Any] = {}
     for one in strings:
         instance = min(one.instances, key=lambda found: int(found.offset), default=None)
         if instance is not None:
-            preview = bytes(instance.matched_data[:PREVIEW]).decode("ascii", "backslashreplace")
-            yield one.identifier, {"offset": instance.offset, "preview": preview}
+            first.setdefault(one.identifier, {"offset": instance.offset, "preview": _preview(instance.matched_data)})
+    return first
+
+
+def _preview(data: bytes) -> str:
+    r"""Give the start as text: UTF-16 (a `wide` string) as its letters, what is not ASCII as `\xff`."""
+    narrow = data[::2] if len(data) % 2 == 0 and not any(data[1::2]) else data
+    return narrow[:PREVIEW].decode("ascii", "backslashreplace")
 
 
 def _key(about: Mapping[str, Any], externals: Mapping[str, str]) -> tuple[str, ...] | None:
