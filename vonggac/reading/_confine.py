@@ -1,0 +1,39 @@
+"""Stands in front of an outside program: takes memory, time and rights from itself, then becomes the program.
+
+Run as a script by `vonggac.reading.programs`: `_confine.py MEMORY SECONDS UID GID PROGRAM ARGUMENT…`; UID -1 = stay.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import sys
+from typing import NoReturn
+
+
+def become(memory: int, seconds: int, uid: int, gid: int, command: list[str]) -> NoReturn:
+    """Limit address space (bytes) and CPU time, forbid writing files and dumping core, give up root, and exec."""
+    limit(resource.RLIMIT_AS, memory)
+    limit(resource.RLIMIT_CPU, seconds)
+    limit(resource.RLIMIT_FSIZE, 0)
+    limit(resource.RLIMIT_CORE, 0)
+    os.chdir("/")
+    if uid >= 0:
+        with contextlib.suppress(PermissionError):  # a container without CAP_SETUID
+            os.setgroups([])
+            os.setgid(gid)
+            os.setuid(uid)
+    os.execv(command[0], command)  # noqa: S606  that is what it is for
+
+
+def limit(what: int, value: int) -> None:
+    """Set a limit for good; one that is lower already stays."""
+    _, hard = resource.getrlimit(what)
+    if hard != resource.RLIM_INFINITY:
+        value = min(value, hard)
+    resource.setrlimit(what, (value, value))
+
+
+if __name__ == "__main__":
+    become(*map(int, sys.argv[1:5]), sys.argv[5:])
