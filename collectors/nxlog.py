@@ -104,14 +104,13 @@ def _parsed(value: Any) -> datetime | None:
     try:
         if isinstance(value, str) and len(value) <= 40:
             when = datetime.fromisoformat(value)
-        elif isinstance(value, int) and 0 < value < 1 << 53:
+        elif isinstance(value, int) and 1 < value < 1 << 53:  # and not true
             when = _EPOCH + timedelta(milliseconds=value)
         else:
             return None
-        iso(when.replace(tzinfo=when.tzinfo or UTC) + timedelta(days=2))  # and it stays a time in any zone
     except (ValueError, OverflowError):
         return None
-    return when
+    return when if 1601 <= when.year <= 9998 else None  # Windows counts from 1601; a time in any zone at either end
 
 
 _CHANNEL: Final = ("Channel", "channel", "LogName")

@@ -155,7 +155,7 @@ def _places(chunk: bytes, end: int, *, trusted: bool) -> list[Place]:
     at = CHUNK_HEADER
     previous: int | None = None
     while at + _SMALLEST <= end:
-        place = _record(chunk, at, end)
+        place = _record(chunk, at, end, None if previous is None else previous + 1)
         if place is None:
             next_at = _next(chunk, at + _FILLER, end)
             if next_at is None:
@@ -172,15 +172,19 @@ def _places(chunk: bytes, end: int, *, trusted: bool) -> list[Place]:
     return places
 
 
-def _record(chunk: bytes, at: int, end: int) -> Place | None:
-    """Give the record at an offset if its frame is whole: magic, a size within the chunk, its copy or the next record."""
+def _record(chunk: bytes, at: int, end: int, expected: int | None = None) -> Place | None:
+    """Give the record at an offset, if it is one: magic, a size within the chunk, and one thing more that is right.
+
+    That is the copy of the size, or what comes behind, or the number.
+    """
     magic, size, number = _RECORD(chunk, at)
     behind = at + size
     if magic != RECORD_MAGIC or size < _FILLER or behind > end:
         return None
-    if _U32(chunk, behind - 4)[0] != size and behind != end and not chunk.startswith(RECORD_MAGIC, behind):
-        return None
-    return Place(at, size, number)
+    followed = behind == end or chunk.startswith(RECORD_MAGIC, behind)
+    if followed or number == expected or _U32(chunk, behind - 4)[0] == size:
+        return Place(at, size, number)
+    return None
 
 
 def _next(chunk: bytes, at: int, end: int) -> int | None:

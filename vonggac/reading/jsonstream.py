@@ -75,18 +75,7 @@ def objects(stream: BinaryIO, start: int = 0, limit: int = LINE_LIMIT) -> Iterat
             chunk = stream.read(max(CHUNK, len(buffer)))  # doubling: the scan from the start stays linear
             ended = not chunk
             buffer += chunk
-            if offset + len(chunk) and buffer[:1] in (
-                b"",
-                b" ",
-                b"\n",
-                b"\r",
-                b"\t",
-                b",",
-                b"[",
-                b"]",
-                b"\x1e",
-                b"\x00",
-            ):
+            if buffer[:1].strip(_SEPARATORS + b"[]") == b"":
                 position = _next_object(buffer)
                 del buffer[:position]
                 offset += position
@@ -122,7 +111,9 @@ def is_ndjson(head: bytes) -> bool:
         try:
             orjson.loads(first)
         except orjson.JSONDecodeError:
-            return first.count(b"{") == first.count(b"}")  # bad inside, but still a line
+            if first.count(b"{") != first.count(b"}"):
+                return False
+            return _object_end(bytearray(first)) in (None, len(first))  # bad inside, but still a line; not two objects
         return True
     return b"\n" not in head and len(head) >= KEPT  # one line longer than the head
 
