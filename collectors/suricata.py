@@ -1,0 +1,127 @@
+"""Reads Suricata's eve.json: one JSON object a line, unchanged under `suricata.eve`; dataset `suricata.<event_type>`.
+
+Source: Suricata user guide, "Eve JSON Format"; DNS in its three forms (v1 flat, v2 with `rrname` and `answers`, v3 with
+`queries`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from vonggac.event import Event
+from vonggac.ports import Batch, Collector, Head, ReadOptions, Source
+from vonggac.reading.bodies import put
+from vonggac.reading.jsonlog import Found, read_json, sample_objects
+from vonggac.reading.jsonstream import is_ndjson
+from vonggac.reading.times import from_iso
+
+
+def claims(head: Head) -> int:
+    """Claim when most of the first objects have an event_type and a flow, addresses or statistics."""
+    found = sample_objects(head.data)
+    fitting = sum(map(_fits, found))
+    return 95 if fitting and 2 * fitting >= len(found) else 0
+
+
+def splits(head: Head) -> bool:
+    """Say that lines stand alone."""
+    return is_ndjson(head.data)
+
+
+def open(source: Source, options: ReadOptions) -> Collector:
+    """Give a collector."""
+    return _Eve(source)
+
+
+class _Eve:
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._file = {"path": source.path}
+
+    def read(self, mark: bytes | None) -> Iterator[Batch]:
+        return read_json(self._source, mark, self._event)
+
+    def _event(self, found: Found) -> Event:
+        eve = found.value
+        kind = eve.get("event_type")
+        if not isinstance(kind, str) or not kind:
+            msg = "no Suricata event: event_type is missing"
+            raise ValueError(msg)
+        event: dict[str, Any] = {"kind": "event", "module": "suricata", "dataset": f"suricata.{kind}"}
+        event["category"] = ["intrusion_detection"] if kind == "alert" else ["network"]
+        doc: dict[str, Any] = {"event": event, "log": {"file": self._file, "offset": found.offset}}
+        if isinstance(moment := eve.get("timestamp"), str):
+            try:
+                doc["@timestamp"] = from_iso(moment)
+            except ValueError as error:
+                found.notes.append(f"timestamp: {error}")
+        _fill(doc, eve, _COMMON)
+        if isinstance(transport := eve.get("proto"), str):
+            put(doc, "network.transport", transport.lower())
+        for section, fields in _SECTIONS.items():
+            if isinstance(inner := eve.get(section), dict):
+                _fill(doc, inner, fields)
+        if isinstance(dns := eve.get("dns"), dict):
+            _dns(doc, dns)
+        if isinstance(url := doc.get("url"), dict) and isinstance(target := url.get("original"), str):
+            path, mark, query = target.partition("?")
+            put(doc, "url.path", path)
+            put(doc, "url.query", query if mark else None)
+        if isinstance(flow := eve.get("flow"), dict) and isinstance(age := flow.get("age"), int):
+            event["duration"] = age * 1_000_000_000
+        doc["suricata"] = {"eve": eve}
+        return Event(found.file_id(), doc, ("suricata", "eve"), found.raw)
+
+
+def _fits(value: dict[str, Any]) -> bool:
+    known = ("flow_id", "src_ip", "stats", "pcap_cnt", "engine")
+    return isinstance(value.get("event_type"), str) and "timestamp" in value and any(name in value for name in known)
+
+
+def _fill(doc: dict[str, Any], values: Mapping[str, Any], fields: tuple[tuple[str, str], ...]) -> None:
+    for name, field in fields:
+        value = values.get(name)
+        if isinstance(value, str | int) and not isinstance(value, bool):
+            put(doc, field, str(value) if field == "event.code" else value)
+
+
+def _dns(doc: dict[str, Any], dns: dict[str, Any]) -> None:
+    queries = dns.get("queries", dns.get("query"))
+    query = queries[0] if isinstance(queries, list) and queries and isinstance(queries[0], dict) else dns
+    _fill(doc, query, (("rrname", "dns.question.name"), ("rrtype", "dns.question.type")))
+    _fill(doc, dns, (("rcode", "dns.response_code"),))
+
+
+_COMMON: Final = (
+    ("src_ip", "source.ip"),
+    ("src_port", "source.port"),
+    ("dest_ip", "destination.ip"),
+    ("dest_port", "destination.port"),
+    ("app_proto", "network.protocol"),
+    ("community_id", "network.community_id"),
+    ("host", "host.name"),
+)
+_SECTIONS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
+    "alert": (("signature", "message"), ("action", "event.action"), ("signature_id", "event.code")),
+    "http": (
+        ("hostname", "url.domain"),
+        ("url", "url.original"),
+        ("http_method", "http.request.method"),
+        ("http_refer", "http.request.referrer"),
+        ("status", "http.response.status_code"),
+        ("length", "http.response.bytes"),
+        ("protocol", "http.version"),
+        ("http_user_agent", "user_agent.original"),
+    ),
+    "tls": (("sni", "tls.server_name"), ("version", "tls.version")),
+    "flow": (("bytes_toserver", "source.bytes"), ("bytes_toclient", "destination.bytes")),
+    "fileinfo": (
+        ("filename", "file.name"),
+        ("size", "file.size"),
+        ("md5", "file.hash.md5"),
+        ("sha1", "file.hash.sha1"),
+        ("sha256", "file.hash.sha256"),
+    ),
+    "anomaly": (("event", "event.action"),),
+}
