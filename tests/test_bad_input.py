@@ -182,7 +182,6 @@ BAD_RULES = {
         + "".join(f"{b}: &{b} [{','.join(['*' + a] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)),
         "",
     ),
-    "no-mapping": ("- just\n- a list\n", ""),
     "correlation": (
         "title: c\ncorrelation: {type: event_count, rules: [x], group-by: [a], timespan: 5m, condition: {gte: 3}}\n",
         "correlation",

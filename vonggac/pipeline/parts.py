@@ -50,27 +50,27 @@ def claimed(source: Source, collectors: Mapping[str, CollectorModule]) -> str | 
 
 def parts_of(path: str, collectors: Mapping[str, CollectorModule], forced: str | None, workers: int) -> list[Part]:
     """Cut a large plain log into a part a worker; anything else, and what cannot be read, stays whole."""
-    whole = [Part(path)]
+    uncut = [Part(path)]
     try:
         with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
             count = min(workers, size // LEAST)
             if count < 2:
-                return whole
+                return uncut
             source = plain(path)
             file.seek(0)
             if not source.head.data.startswith(file.read(64)):
-                return whole  # compressed
+                return uncut  # compressed
             name = forced or claimed(source, collectors)
             splits = getattr(collectors.get(name or ""), "splits", None)
             if splits is None or not splits(source.head):
-                return whole
+                return uncut
             starts = [0]
             for number in range(1, count):
                 file.seek(size * number // count)
-                file.readline(LEAST)  # to the next line; a line without end is nobody's start
-                if starts[-1] < file.tell() < size:
+                whole = file.readline(LEAST).endswith(b"\n")  # to the next line; inside a huge line there is no cut
+                if whole and starts[-1] < file.tell() < size:
                     starts.append(file.tell())
     except READ_ERRORS:
-        return whole
+        return uncut
     return [Part(path, start, stop) for start, stop in zip(starts, [*starts[1:], None], strict=True)]

@@ -143,7 +143,7 @@ class _Pool:
         process = context.Process(target=_work, args=(its,), daemon=True)
         process.start()
         its.close()
-        mine.send_bytes(orjson.dumps(self.job))
+        mine.send_bytes(msgspec.json.encode(self.job))
         return _Worker(process, mine)
 
     def loop(self) -> Rules:

@@ -89,7 +89,7 @@ def test_a_worker_that_dies_names_its_input_and_the_rest_goes_on(
     [died] = [one for one in outcome.inputs_failed if one["path"].endswith("07.json")]
     assert signal.SIGSEGV.name in died["reason"]
     assert outcome.tally.inputs == 14
-    assert any('"n":8' in line for line in got), "what comes after it is read"
+    assert any('"n": 8' in line for line in got), "what comes after it is read"
 
 
 def test_a_worker_that_cannot_start_says_why(tmp_path: Path) -> None:
