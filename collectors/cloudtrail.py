@@ -29,8 +29,8 @@ def claims(head: Head) -> int:
             return 95  # a delivered file without records
     found = sample_objects(data)
     fitting = sum(map(_fits, found))
-    if not found:  # a first record larger than the head
-        return 90 if _NAMES <= set(re.findall(rb'"(event(?:Name|Source|Time))"\s*:', data)) else 0
+    if not found and data.lstrip(b" \t\r\n[").startswith(b"{"):  # a first record larger than the head
+        return 90 if set(re.findall(rb'"(event(?:Name|Source|Time))"\s*:', data)) >= _NAMES else 0
     return 95 if 2 * fitting >= len(found) and fitting else 0
 
 
