@@ -1,7 +1,7 @@
 """Reads AWS CloudTrail: files as delivered (`{"Records": […]}`), arrays, lines and single records.
 
-A record lies unchanged under `aws.cloudtrail`. A delivered file is read from behind its `[`, an object at a time, so its
-size does not matter. Source: CloudTrail record contents, AWS CloudTrail User Guide.
+A record lies unchanged under `aws.cloudtrail`. A delivered file is read from behind its `[`, an object at a time, so
+its size does not matter. Source: CloudTrail record contents, AWS CloudTrail User Guide.
 """
 
 from __future__ import annotations
