@@ -7,7 +7,7 @@ import io
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Final
@@ -16,8 +16,9 @@ import click
 import orjson
 
 from vonggac.cli.show import COLOURS, console, safe, table
+from vonggac.cli.titles import titles
 from vonggac.event import LEVELS, Bad
-from vonggac.i18n import _
+from vonggac.i18n import _, language
 from vonggac.pipeline.scanner import Failed
 from vonggac.reading.times import zone
 
@@ -133,12 +134,12 @@ class Results:
         text.detach()
 
     def _table(self) -> None:
-        rows = grouped(self._alerts())
+        rows = grouped(self._alerts(), titles(language()))
         if not rows:
             click.echo(_("no alerts"), err=True)
             return
         names = (_("level"), _("rule"), _("host"), _("user"), _("count"), _("first"), _("last"), _("matched"), _("in"))
-        table(names, [row[1:] for row in rows], [COLOURS[LEVELS[-row[0] - 1]] for row in rows])
+        table(names, [row[1:] for row in rows], [COLOURS[LEVELS[-row[0] - 1]] for row in rows], fixed=(0, 4, 5, 6))
 
     def _say(self, line: str) -> None:
         if self._progress:
@@ -147,8 +148,11 @@ class Results:
             click.echo(line, err=True)
 
 
-def grouped(alerts: Iterator[dict[str, Any]]) -> list[tuple[Any, ...]]:
-    """Make a row of each rule and host, the gravest and then the most frequent first; the first cell is -rank."""
+def grouped(alerts: Iterator[dict[str, Any]], named: Mapping[str, str] | None = None) -> list[tuple[Any, ...]]:
+    """Make a row of each rule and host, the gravest and then the most frequent first; the first cell is -rank.
+
+    `named` gives rules' titles in the reader's language.
+    """
     groups: dict[tuple[str, str], dict[str, Any]] = {}
     for alert in alerts:
         host = _name(alert, "host")
@@ -160,7 +164,7 @@ def grouped(alerts: Iterator[dict[str, Any]]) -> list[tuple[Any, ...]]:
             times = group["times"]
             group["times"] = [min([time, *times]), max([time, *times])]
     rows = []
-    for (_rule, host), group in groups.items():
+    for (rule, host), group in groups.items():
         alert, users, times = group["alert"], list(group["users"]), group["times"]
         level = alert["rule"]["level"]
         who = ", ".join(users[:3]) + (" …" if len(users) > 3 else "")
@@ -170,7 +174,7 @@ def grouped(alerts: Iterator[dict[str, Any]]) -> list[tuple[Any, ...]]:
             (
                 -LEVELS.index(level) - 1,
                 level,
-                alert["rule"]["name"],
+                (named or {}).get(rule, alert["rule"]["name"]),
                 host,
                 who,
                 group["count"],

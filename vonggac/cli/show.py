@@ -38,15 +38,17 @@ def console(*, err: bool = False) -> Console:
     return Console(stderr=err, highlight=False, soft_wrap=False, width=width, emoji=False, markup=False)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], styles: Sequence[str] = ()) -> None:
-    """Print a table; `styles` gives each row's colour."""
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], styles: Sequence[str] = (), fixed: Sequence[int] = ()
+) -> None:
+    """Print a table; `styles` gives each row's colour, `fixed` the columns that are never folded."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        made.add_column(column, overflow="fold")
+    for number, column in enumerate(columns):
+        made.add_column(column, overflow="fold", no_wrap=number in fixed)
     for number, row in enumerate(rows):
         made.add_row(*(Text(safe(cell)) for cell in row), style=styles[number] if styles else None)
     console().print(made)
