@@ -83,7 +83,7 @@ def bare_ip(source: str, target: str, protocol: int, payload: bytes, *, fragment
 
 def checksum(data: bytes) -> int:
     """Give the Internet checksum."""
-    total = sum(struct.unpack(f">{len(data) // 2}H", data))
+    total: int = sum(struct.unpack(f">{len(data) // 2}H", data))
     total = (total & 0xFFFF) + (total >> 16)
     return ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF
 

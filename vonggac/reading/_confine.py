@@ -36,4 +36,5 @@ def limit(what: int, value: int) -> None:
 
 
 if __name__ == "__main__":
-    become(*map(int, sys.argv[1:5]), sys.argv[5:])
+    _memory, _seconds, _uid, _gid = map(int, sys.argv[1:5])
+    become(_memory, _seconds, _uid, _gid, sys.argv[5:])

@@ -29,7 +29,7 @@ ENVIRON: Final = {
     "TZ": "UTC",
 }
 _CHUNK: Final = 64 << 10
-_ERRORS: Final = 8 << 10  # bytes of what a program says on standard error
+_ERRORS: Final = 8 << 10  # the last bytes of what a program says on standard error
 _CONFINE: Final = str(Path(__file__).with_name("_confine.py"))
 
 
@@ -123,7 +123,7 @@ class Program:
                     elif key.fileobj is self._process.stdout:
                         told.append(data)
                     else:
-                        self._errors = (self._errors + data)[:_ERRORS]
+                        self._errors = (self._errors + data)[-_ERRORS:]
                 self._left -= time.monotonic() - began
                 yield from told
                 if self._left <= 0:
