@@ -15,6 +15,7 @@ import orjson
 
 from vonggac.event import Bad, Event, file_id, head_digest
 from vonggac.ports import Batch, Collector, Head, ReadOptions, Source
+from vonggac.reading.evtxbombs import TEXT_LIMIT, bombs
 from vonggac.reading.evtxchunks import (
     CHUNK,
     CHUNK_HEADER,
@@ -97,6 +98,9 @@ class _Evtx:
     def _group(self, chunks: list[bytes], first: int, counted: int) -> Iterator[list[Event | Bad]]:
         """Yield what each of some chunks gives. Sound ones share a parser, which compiles each template once."""
         frames = [sound(chunk) for chunk in chunks]
+        for at, (chunk, found) in enumerate(zip(chunks, frames, strict=True)):
+            if found and bombs(chunk, [offset for offset, _ in found]):
+                frames[at] = None
         together = [(chunk, found) for chunk, found in zip(chunks, frames, strict=True) if found]
         results = _parsed([chunk for chunk, _ in together], [one for _, found in together for one in found])
         at = 0
@@ -111,48 +115,71 @@ class _Evtx:
             if found is None or mine is None:
                 yield self._damaged(number, chunk)
                 continue
-            base = FILE_HEADER + (number - 1) * CHUNK
-            told: list[Event | Bad] = []
-            for (offset, record), result in zip(found, mine, strict=True):
-                told.append(self._event(result["data"], chunk, base, offset, record))
-            yield told
+            reader = _Reader(self._file, number, chunk)
+            yield [
+                reader.event(result["data"], offset, record)
+                for (offset, record), result in zip(found, mine, strict=True)
+            ]
 
     def _damaged(self, number: int, chunk: bytes) -> list[Event | Bad]:
         """Give what can be read of a chunk, record by record, and name what cannot."""
         found = frame(chunk)
-        base = FILE_HEADER + (number - 1) * CHUNK
+        reader = _Reader(self._file, number, chunk)
         kept = any(place.number is not None for place in found.places)
         told: list[Event | Bad] = [
             Bad(self._source.path, f"chunk {number}", note, chunk[:CHUNK_HEADER], kept) for note in found.notes
         ]
-        results = _parser([mended(chunk, found)])
+        swollen = bombs(chunk, [place.offset for place in found.places if place.number is not None])
+        results = _parser([mended(chunk, found, swollen)])
         for place in found.places:
-            reason = f"{place.size:,} bytes at {place.offset} are no record"
+            if place.offset in swollen:
+                reason = f"a bomb: {place.size:,} bytes would become more than {TEXT_LIMIT >> 20} MiB of text"
+            else:
+                reason = f"{place.size:,} bytes at {place.offset} are no record"
             result: dict[str, Any] = {}
             try:
                 result = next(results)
             except StopIteration:
                 reason = "the parser did not come to it"
             except RuntimeError as error:  # the only kind that it raises; a hole raises it too
-                if place.number is not None:
+                if place.number is not None and place.offset not in swollen:
                     reason = (str(error).splitlines() or [""])[0][:300]
             where = f"chunk {number}" if place.number is None else f"chunk {number}, record {place.number}"
-            if place.number is not None and result.get("event_record_id") == place.number:
-                told.append(self._event(result["data"], chunk, base, place.offset, place.number))
+            if (
+                place.number is not None
+                and result.get("event_record_id") == place.number
+                and place.offset not in swollen
+            ):
+                told.append(reader.event(result["data"], place.offset, place.number))
             else:
                 sample = chunk[place.offset : place.offset + min(place.size, SAMPLE)]
                 told.append(Bad(self._source.path, where, reason, sample))
         return told
 
-    def _event(self, text: str, chunk: bytes, base: int, offset: int, number: int) -> Event | Bad:
-        try:
-            return event(orjson.loads(text), text, self._file, base + offset, lambda: _id_by_place(chunk, base, offset))
-        except ValueError as error:
-            where = f"chunk {base // CHUNK + 1}, record {number}"
-            return Bad(self._source.path, where, str(error), text[:SAMPLE].encode(errors="replace")[:SAMPLE])
-
     def _bad(self, place: str, reason: str) -> Bad:
         return Bad(self._source.path, place, reason)
+
+
+class _Reader:
+    """Makes the events of one chunk."""
+
+    __slots__ = ("_base", "_chunk", "_file", "_number")
+
+    def __init__(self, file: dict[str, Any], number: int, chunk: bytes) -> None:
+        self._file, self._number, self._chunk = file, number, chunk
+        self._base = FILE_HEADER + (number - 1) * CHUNK
+
+    def event(self, text: str, offset: int, record: int) -> Event | Bad:
+        try:
+            return event(orjson.loads(text), text, self._file, self._base + offset, self._id)
+        except ValueError as error:
+            sample = text[:SAMPLE].encode(errors="replace")[:SAMPLE]
+            return Bad(self._file["path"], f"chunk {self._number}, record {record}", str(error), sample)
+
+    def _id(self, offset: int) -> str:
+        """Identify a record that lacks number, time or computer: its chunk's first record stands for the first line."""
+        first = head_digest(record_at(self._chunk, CHUNK_HEADER))
+        return file_id(first, offset, record_at(self._chunk, offset - self._base))
 
 
 def _parser(chunks: list[bytes]) -> Iterator[dict[str, Any]]:
@@ -178,11 +205,6 @@ def _parsed(chunks: list[bytes], records: list[tuple[int, int]]) -> list[dict[st
         return None
     same = [result["event_record_id"] for result in results] == [number for _, number in records]
     return results if same else None
-
-
-def _id_by_place(chunk: bytes, base: int, offset: int) -> str:
-    """Identify a record that lacks a number, time or computer: its chunk's first record stands for the first line."""
-    return file_id(head_digest(record_at(chunk, CHUNK_HEADER)), base + offset, record_at(chunk, offset))
 
 
 _ROOM: Final = bytes(CHUNK)  # of a chunk that is not written yet

@@ -42,7 +42,7 @@ class _EvtxJson:
         return read_json(self._source, mark, self._event, skipped=_BETWEEN)
 
     def _event(self, found: Found) -> Event:
-        return event(found.value, found.raw, self._file, found.offset, found.file_id)
+        return event(found.value, found.raw, self._file, found.offset, lambda _: found.file_id())
 
 
 _START: Final = re.compile(rb'(?:Record \d+\s*)?[\[\s]*\{\s*"(?:Event|Event_attributes)"\s*:\s*\{')

@@ -91,7 +91,7 @@ def file_header(chunks: int, *, dirty: bool = False) -> bytes:
 
 def chunk(records: Sequence[Record], *, template: bool = False) -> bytes:
     """Give one chunk of 65,536 bytes with right checksums; raises ValueError when the records do not fit."""
-    writer = _Chunk()
+    writer = ChunkWriter()
     for record in records:
         tree = record.tree()
         writer.add(record.record_id, record.when, *(_slots(tree) if template else (tree, None)))
@@ -100,10 +100,33 @@ def chunk(records: Sequence[Record], *, template: bool = False) -> bytes:
 
 def raw_chunk(*bodies: bytes) -> bytes:
     """Give a chunk whose records hold these BinXml bytes, record ids from 1 on."""
-    writer = _Chunk()
+    writer = ChunkWriter()
     for number, body in enumerate(bodies, 1):
         writer.add_raw(number, WHEN, body)
     return writer.bytes(list(range(1, len(bodies) + 1)))
+
+
+def nested(levels: int, slots: int) -> bytes:
+    """Give a chunk with one record: a template that shows its value `slots` times, the value being such a template."""
+    writer = ChunkWriter()
+    start = writer.open(1, WHEN)
+
+    def build(level: int) -> None:
+        kind = BINXML if level < levels else STRING
+        writer.data += b"\x0f\x01\x01\x00"
+        writer.template(Element(f"E{level}", {}, tuple(Slot(0, kind) for _ in range(slots))))
+        writer.data += struct.pack("<IHBB", 1, 0, kind, 0)
+        begin = len(writer.data)
+        if level < levels:
+            build(level + 1)
+        else:
+            writer.data += "boom".encode("utf-16-le")
+        struct.pack_into("<H", writer.data, begin - 4, len(writer.data) - begin)
+        writer.data += b"\0"
+
+    build(0)
+    writer.close(start)
+    return writer.bytes([1])
 
 
 def seal(data: bytes) -> bytes:
@@ -120,7 +143,7 @@ def filetime(when: datetime) -> int:
     return (when - datetime(1601, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 10
 
 
-class _Chunk:
+class ChunkWriter:
     """A chunk while it is written; names and templates stand where they are first used."""
 
     def __init__(self) -> None:
@@ -130,23 +153,23 @@ class _Chunk:
         self.last = CHUNK_HEADER
 
     def add(self, number: int, when: datetime, tree: Element, values: Sequence[str] | None) -> None:
-        start = self._open(number, when)
+        start = self.open(number, when)
         self.data += b"\x0f\x01\x01\x00"
         if values is None:
             self._element(tree, in_template=False)
         else:
-            self._template(tree)
+            self.template(tree)
             self.data += struct.pack("<I", len(values))
             encoded = [value.encode("utf-16-le") for value in values]
             self.data += b"".join(struct.pack("<HBB", len(value), STRING, 0) for value in encoded)
             self.data += b"".join(encoded)
         self.data += b"\x00"
-        self._close(start)
+        self.close(start)
 
     def add_raw(self, number: int, when: datetime, body: bytes) -> None:
-        start = self._open(number, when)
+        start = self.open(number, when)
         self.data += body
-        self._close(start)
+        self.close(start)
 
     def bytes(self, numbers: Sequence[int]) -> bytes:
         if len(self.data) > CHUNK:
@@ -157,12 +180,12 @@ class _Chunk:
         struct.pack_into("<8sQQQQIII", self.data, 0, b"ElfChnk\0", first, last, first, last, 128, self.last, free)
         return seal(bytes(self.data.ljust(CHUNK, b"\0")))
 
-    def _open(self, number: int, when: datetime) -> int:
+    def open(self, number: int, when: datetime) -> int:
         self.last = len(self.data)
         self.data += struct.pack("<4sIQQ", b"**\0\0", 0, number, filetime(when))
         return self.last
 
-    def _close(self, start: int) -> None:
+    def close(self, start: int) -> None:
         self.data += b"\0" * (-(len(self.data) + 4) % 8)
         size = len(self.data) + 4 - start
         self.data += struct.pack("<I", size)
@@ -212,7 +235,7 @@ class _Chunk:
             text = value.encode("utf-16-le")
             self.data += struct.pack("<BBH", 0x05, STRING, len(text) // 2) + text
 
-    def _template(self, tree: Element) -> None:
+    def template(self, tree: Element) -> None:
         """Write a template instance, and the definition when it is new."""
         key = repr(tree)
         guid = uuid.uuid5(uuid.NAMESPACE_URL, key).bytes_le

@@ -33,10 +33,10 @@ Doc = dict[str, Any]
 NAMESPACE: Final = ("winlog",)
 
 
-def event(record: Doc, raw: bytes | str | None, file: Doc, offset: int, other_id: Callable[[], str]) -> Event:
+def event(record: Doc, raw: bytes | str | None, file: Doc, offset: int, other_id: Callable[[int], str]) -> Event:
     """Make an event of `{"Event": {"System": …, "EventData": …}}`; `file` is ECS log.file, shared by an input's events.
 
-    `other_id` gives the id of a record that lacks what identifies a Windows event.
+    `other_id` gives the id of a record, by its offset, that lacks what identifies a Windows event.
     Raises ValueError when the record is no such object.
     """
     try:
@@ -70,7 +70,7 @@ def event(record: Doc, raw: bytes | str | None, file: Doc, offset: int, other_id
         number = plain(number)
     if number != "" and millis is not None and computer:
         return Event(windows_id(computer, channel, provider, number, millis), doc, NAMESPACE, raw)
-    return Event(other_id(), doc, NAMESPACE, raw)
+    return Event(other_id(offset), doc, NAMESPACE, raw)
 
 
 def document(provider: str, channel: str, code: str, level: Any, keywords: Any, data: Mapping[str, Any]) -> Doc:

@@ -25,11 +25,11 @@ FILE = {"path": "x.evtx"}
 
 def made(data: Any = None, **system: Any) -> dict[str, Any]:
     record = {"Event": {"System": {**SYSTEM, **system}, "EventData": data}}
-    return event(record, None, FILE, 0, lambda: "by place").doc
+    return event(record, None, FILE, 0, lambda _: "by place").doc
 
 
 def ident(**system: Any) -> str:
-    return event({"Event": {"System": {**SYSTEM, **system}}}, None, FILE, 0, lambda: "by place").id
+    return event({"Event": {"System": {**SYSTEM, **system}}}, None, FILE, 0, lambda _: "by place").id
 
 
 def security(code: str, **data: Any) -> dict[str, Any]:
