@@ -13,17 +13,21 @@ from vonggac.reading.lines import CHUNK, KEPT, LINE_LIMIT, TooLong, lines, skip
 
 _TOKEN = re.compile(rb'["{}\[\]]')
 _STRING_END = re.compile(rb'["\\]')
-_SEPARATORS: Final = (
-    b" \t\r\n,\x1e\x00"  # between objects: white space, array commas, RFC 7464's separator, NUL padding
-)
+_COLON = re.compile(rb"\\u003[aA]")
+#: between objects: white space, array commas, RFC 7464's separator, NUL padding
+_SEPARATORS: Final = b" \t\r\n,\x1e\x00"
+#: the separators, and an array's brackets
+GAP: Final = re.compile(rb"[ \t\r\n,\x1e\x00\[\]]*")
 
 
 def decode(record: bytes) -> tuple[Any, str | None]:
-    """Parse one JSON value; give it with a warning when a key stands twice in one object (the last one counts).
+    r"""Parse one JSON value; give it with a warning when a key stands twice in one object (the last one counts).
 
-    Raises ValueError with a reason for what is not JSON, a lone surrogate, or nesting that the parser refuses.
-    The check of doubled keys costs a re-encoding (1.3 µs an event) and only then, when the number of `":` differs, the
-    slow exact way: a line whose detector and reader see different values is an attack, not an oddity.
+    Raises ValueError with a reason for what is not JSON: a lone surrogate, NaN, a number beyond a double, nesting that
+    the parser refuses. Whole numbers outside 64 bits come as floats. The check of doubled keys costs a re-encoding
+    (1.3 µs an event): each pair has one `:`, so where the number of `:` is the same, no pair is gone; a `\u003a` alone
+    could make up for one. Only then the slow, exact way is taken: a line whose detector and reader see different values
+    is an attack, not an oddity.
     """
     value = orjson.loads(record)
     try:
@@ -31,7 +35,7 @@ def decode(record: bytes) -> tuple[Any, str | None]:
     except TypeError as error:  # orjson reads 1,024 levels and writes 254
         msg = "nested deeper than 254 levels"
         raise ValueError(msg) from error
-    if again.count(b'":') == record.count(b'":'):
+    if again.count(b":") == record.count(b":") and not (b"\\u003" in record and _COLON.search(record)):
         return value, None
     return value, _doubled(record)
 
@@ -46,55 +50,54 @@ def _doubled(record: bytes) -> str | None:
                 twice.append(name)
             seen.add(name)
 
-    try:
-        json.loads(record, object_pairs_hook=look)
-    except (ValueError, RecursionError):  # nan, 1e400 …: what orjson took, the exact way may refuse
-        return None
+    # numbers are not looked at: Python refuses 4,300 digits, which orjson reads in a fraction
+    json.loads(record, object_pairs_hook=look, parse_int=len, parse_float=len)
     return f"key {twice[0][:80]!r} stands twice in one object; its last value counts" if twice else None
 
 
-def objects(stream: BinaryIO, start: int = 0, limit: int = LINE_LIMIT) -> Iterator[tuple[int, bytes | TooLong]]:
+def objects(
+    stream: BinaryIO, start: int = 0, limit: int = LINE_LIMIT, gap: re.Pattern[bytes] = GAP
+) -> Iterator[tuple[int, bytes | TooLong]]:
     """Yield (offset, bytes of one object) of concatenated, pretty-printed or array-wrapped JSON.
 
     The bytes are a balanced `{…}`, or, where text stands between objects, that text up to the next line's end: the
-    caller's `decode` says what is wrong with it. An opening `[` before the first object is stepped over. What is cut
-    short by the end of the stream is yielded as it is.
+    caller's `decode` says what is wrong with it. `gap` matches what is stepped over between objects (at most 64 bytes
+    are looked at together). What is cut short by the end of the stream is yielded as it is. What comes out does not
+    depend on how the stream cuts its reads.
     """
     skip(stream, start)
     buffer = bytearray()
     offset = start  # of buffer[0]
     ended = False
     while True:
-        position = _next_object(buffer)
-        del buffer[:position]
-        offset += position
-        end = _object_end(buffer)
-        while end is None and not ended:
-            if len(buffer) > limit:
+        while True:
+            if len(buffer) < _AHEAD and not ended:
+                ended = not _more(stream, buffer)
+                continue
+            found = gap.match(buffer)
+            if found is None or not (stepped := found.end()):
                 break
-            chunk = stream.read(max(CHUNK, len(buffer)))  # doubling: the scan from the start stays linear
-            ended = not chunk
-            buffer += chunk
-            if buffer[:1].strip(_SEPARATORS + b"[]") == b"":
-                position = _next_object(buffer)
-                del buffer[:position]
-                offset += position
-            end = _object_end(buffer)
+            del buffer[:stepped]
+            offset += stepped
         if not buffer:
             return
-        if end is None:
-            if len(buffer) > limit:
-                size = len(buffer)
-                head = bytes(buffer[:KEPT])
-                while chunk := stream.read(CHUNK):
-                    size += len(chunk)
-                yield offset, TooLong(size, head)
-            else:
-                yield offset, bytes(buffer)
-            return
-        yield offset, bytes(buffer[:end])
+        scan = _Scan(buffer[0] == 0x7B)
+        dropped, begun = 0, b""  # of an object above the limit: bytes let go, and its first ones
+        while (end := scan.end(buffer)) is None and not ended:
+            if len(buffer) > limit or dropped:
+                begun = begun or bytes(buffer[: min(limit, KEPT)])
+                dropped += scan.position
+                del buffer[: scan.position]
+                scan.position = 0
+            ended = not _more(stream, buffer)
+        end = len(buffer) if end is None else end
+        size = dropped + end
+        if size > limit:
+            yield offset, TooLong(size, begun or bytes(buffer[: min(limit, KEPT)]))
+        else:
+            yield offset, bytes(buffer[:end])
         del buffer[:end]
-        offset += end
+        offset += size
 
 
 def records(stream_of: Callable[[], BinaryIO], head: bytes, start: int = 0) -> Iterator[tuple[int, bytes | TooLong]]:
@@ -113,38 +116,67 @@ def is_ndjson(head: bytes) -> bool:
         except orjson.JSONDecodeError:
             if first.count(b"{") != first.count(b"}"):
                 return False
-            return _object_end(bytearray(first)) in (None, len(first))  # bad inside, but still a line; not two objects
+            return _Scan(True).end(bytearray(first)) in (
+                None,
+                len(first),
+            )  # bad inside, but still a line; not two objects
         return True
     return b"\n" not in head and len(head) >= KEPT  # one line longer than the head
 
 
-def _next_object(buffer: bytearray) -> int:
-    """Count the bytes before the next record: separators, and array brackets."""
-    kept = buffer.lstrip(_SEPARATORS + b"[]")
-    return len(buffer) - len(kept)
+def _more(stream: BinaryIO, buffer: bytearray) -> int:
+    chunk = stream.read(CHUNK)
+    buffer += chunk
+    return len(chunk)
 
 
-def _object_end(buffer: bytearray) -> int | None:
-    """Find the end of the object (or of the stray line) at buffer[0]; None = not in the buffer."""
-    if buffer[:1] != b"{":
-        end = buffer.find(b"\n")
-        return end + 1 if end >= 0 else None
-    depth = position = 0
-    while match := _TOKEN.search(buffer, position):
-        position = match.end()
-        token = buffer[position - 1]
-        if token == 0x22:  # a string: to its closing quote, over escapes
-            while quote := _STRING_END.search(buffer, position):
-                position = quote.end()
-                if buffer[position - 1] == 0x22:
+class _Scan:
+    """Looks for the end of the object (or of the stray line) at buffer[0]; no byte is looked at twice."""
+
+    __slots__ = ("_depth", "_object", "_string", "position")
+
+    def __init__(self, is_object: bool) -> None:
+        self._object, self._depth, self._string = is_object, 0, False
+        self.position = 0  # what lies before it has been looked at
+
+    def end(self, buffer: bytearray) -> int | None:
+        """Give the end, or None when it is not in the buffer; go on from where the last call stopped."""
+        if not self._object:
+            end = buffer.find(b"\n", self.position)
+            self.position = len(buffer)
+            return end + 1 if end >= 0 else None
+        depth, position = self._depth, self.position
+        while True:
+            if self._string:
+                found = _STRING_END.search(buffer, position)
+                if found is None:
+                    position = len(buffer)
                     break
-                position += 1
+                position = found.end()
+                if buffer[position - 1] == 0x22:
+                    self._string = False
+                elif position == len(buffer):  # the escaped character is still to come
+                    position -= 1
+                    break
+                else:
+                    position += 1
+                continue
+            found = _TOKEN.search(buffer, position)
+            if found is None:
+                position = len(buffer)
+                break
+            position = found.end()
+            token = buffer[position - 1]
+            if token == 0x22:
+                self._string = True
+            elif token in b"{[":
+                depth += 1
             else:
-                return None
-        elif token in b"{[":
-            depth += 1
-        else:
-            depth -= 1
-            if depth <= 0:
-                return position
-    return None
+                depth -= 1
+                if depth <= 0:
+                    return position
+        self._depth, self.position = depth, position
+        return None
+
+
+_AHEAD: Final = 64  # bytes that `gap` sees at least, unless the stream ends

@@ -27,40 +27,40 @@ class TooLong:
 def lines(stream: BinaryIO, start: int = 0, limit: int = LINE_LIMIT) -> Iterator[tuple[int, bytes | TooLong]]:
     r"""Yield (offset, line without its `\n` or `\r\n`), empty lines left out, from the whole line at `start`.
 
-    The last line counts without a newline too. `start` must be the offset of a line's first byte.
+    The last line counts without a newline too. `start` must be the offset of a line's first byte. What comes out does
+    not depend on how the stream cuts its reads.
     """
     skip(stream, start)
     offset = start
     rest = b""
+    dropped, begun = 0, b""  # of a line above the limit: bytes let go, and its first ones
     while chunk := stream.read(CHUNK):
         parts = (rest + chunk).split(b"\n") if rest else chunk.split(b"\n")
         rest = parts.pop()
+        if dropped and parts:
+            size = dropped + len(parts.pop(0))
+            yield offset, TooLong(size, begun)
+            offset += size + 1
+            dropped = 0
         for part in parts:
             size = len(part) + 1
-            if part and (line := part.removesuffix(b"\r")):
+            if size > limit + 1:
+                yield offset, TooLong(len(part), part[: min(limit, KEPT)])
+            elif part and (line := part.removesuffix(b"\r")):
                 yield offset, line
             offset += size
-        if len(rest) > limit:
-            size, start_bytes, rest = _skip_line(stream, rest)
-            yield offset, TooLong(size, start_bytes)
-            offset += size + 1
-    if line := rest.removesuffix(b"\r"):
+        if dropped or len(rest) > limit:
+            begun = begun if dropped else rest[: min(limit, KEPT)]
+            dropped += len(rest)
+            rest = b""
+    if dropped:
+        yield offset, TooLong(dropped, begun)
+    elif line := rest.removesuffix(b"\r"):
         yield offset, line
 
 
-def _skip_line(stream: BinaryIO, begun: bytes) -> tuple[int, bytes, bytes]:
-    """Read on to the end of a long line; give its length, its start, and what was read of the next."""
-    size, start = len(begun), begun[:KEPT]
-    while chunk := stream.read(CHUNK):
-        end = chunk.find(b"\n")
-        if end >= 0:
-            return size + end, start, chunk[end + 1 :]
-        size += len(chunk)
-    return size, start, b""
-
-
 def first_line(stream: BinaryIO, limit: int = LINE_LIMIT) -> bytes:
-    """Give the first whole line, its first `limit` bytes when longer; the stream stands somewhere behind it."""
+    """Give the first whole line, its first 64 KiB when longer than `limit`; the stream stands somewhere behind it."""
     for _, line in lines(stream, limit=limit):
         return line.start if isinstance(line, TooLong) else line
     return b""

@@ -8,38 +8,64 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_BETWEEN: Final = ("", "T", "t", " ")  # date and time
+_DIGITS: Final = 15  # of seconds: more are beyond the year 9999 by far
 
 
 def iso(moment: datetime) -> str:
     """Write an aware datetime; raises OverflowError outside the years 1 to 9999."""
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def from_epoch(seconds: float | str) -> str:
     """Write seconds since 1970, float or text (text keeps all microseconds); raises ValueError when it is no time."""
+    if isinstance(seconds, str):
+        whole, _, part = seconds.strip().partition(".")
+        if not (whole.removeprefix("-") + part).isdecimal() or not seconds.isascii() or len(whole) > _DIGITS:
+            raise _no_epoch(seconds)
+        second, micro = int(whole or 0), int((part + "000000")[:6])
+        if whole.startswith("-") and micro:
+            second, micro = second - 1, 1_000_000 - micro
+    else:
+        try:
+            second, micro = divmod(round(seconds * 1_000_000), 1_000_000)
+        except (OverflowError, ValueError):  # infinity, NaN
+            raise _no_epoch(seconds) from None
     try:
-        if isinstance(seconds, str):
-            whole, _, part = seconds.strip().partition(".")
-            micro = int((part + "000000")[:6])
-            sign = -1 if whole.startswith("-") else 1
-            return iso(_EPOCH + timedelta(seconds=int(whole), microseconds=sign * micro))
-        return iso(_EPOCH + timedelta(microseconds=round(seconds * 1_000_000)))
-    except (OverflowError, ValueError) as error:
-        msg = f"{str(seconds)[:60]!r} is no time in seconds since 1970"
-        raise ValueError(msg) from error
+        return f"{_second(second)}.{micro:06d}Z"
+    except OverflowError:
+        raise _no_epoch(seconds) from None
+
+
+@lru_cache(maxsize=4096)
+def _second(seconds: int) -> str:
+    """Write a whole second; the events of a log share many of them."""
+    return (_EPOCH + timedelta(seconds=seconds)).replace(tzinfo=None).isoformat()
+
+
+def _no_epoch(seconds: float | str) -> ValueError:
+    return ValueError(f"{str(seconds)[:60]!r} is no time in seconds since 1970")
 
 
 def from_iso(text: str, zone: tzinfo = UTC) -> str:
     """Write an ISO 8601 text (any offset, `Z`, up to nanoseconds, blank for `T`); without an offset it is in `zone`.
 
-    Raises ValueError naming the text.
+    A date alone has dashes: eight digits are a number. Raises ValueError naming the text.
     """
+    text = text.strip()
     try:
-        moment = datetime.fromisoformat(text.strip())
+        if text[10:11] not in _BETWEEN if text[4:5] == "-" else text[8:9] not in _BETWEEN[1:]:
+            raise _no_iso(text)  # fromisoformat takes any sign for the T: 1712061512345 is the year 1712 to it
+        moment = datetime.fromisoformat(text)
         return iso(moment if moment.tzinfo else moment.replace(tzinfo=zone))
-    except (OverflowError, ValueError) as error:
-        msg = f"{text[:60]!r} is no ISO 8601 time"
-        raise ValueError(msg) from error
+    except (OverflowError, ValueError):
+        raise _no_iso(text) from None
+
+
+def _no_iso(text: str) -> ValueError:
+    return ValueError(f"{text[:60]!r} is no ISO 8601 time")
 
 
 def millis(text: str) -> int:
