@@ -34,8 +34,8 @@ def bombs(chunk: bytes, offsets: Iterable[int]) -> set[int]:
 def _chain(chunk: bytes, at: int, end: int, shapes: dict[int, _Shape]) -> int:
     """Estimate what nearly every record is: a template in a template in …, one in each. 0 = it is not that.
 
-    The same estimate as `_fragment`'s in half the time, and every record costs it (3 µs): hence one unpacking for each
-    thing, and templates remembered by the place where they stand.
+    The same estimate as `_fragment`'s in a third of the time, and every record costs it (2.5 µs): hence one unpacking
+    for each thing, and templates remembered by the place where they stand.
     """
     text = 0
     times = 1
@@ -46,31 +46,31 @@ def _chain(chunk: bytes, at: int, end: int, shapes: dict[int, _Shape]) -> int:
             token, define, count = _START(chunk, at)
             if token != _TEMPLATE:  # elements that stand here themselves
                 return 0 if _INSTANCE.search(chunk, at, end) else text + times * (end - at)
-            table = at + 10
-            if define == table:  # the template stands here, where it is first used
+            table = at + 14
+            if define == at + 10:  # the template stands here, where it is first used
                 table += 24 + _U32(chunk, define + 20)[0]
-                count = _U32(chunk, table)[0]
+                count = _U32(chunk, table - 4)[0]
             if count > _FEW:
                 return 0
-            values: int = table + 4 + 4 * count
-            sizes: tuple[int, ...] = _SIZES[count](chunk, table + 4)
-            behind: int = values + sum(sizes)
-            if not 0 <= end - behind < _SHORTEST:
+            sizes: tuple[int, ...] = _SIZES[count](chunk, table)
+            values: int = table + 4 * count
+            size = sum(sizes)
+            if not 0 <= end - values - size < _SHORTEST:
                 return 0
-            types = chunk[table + 6 : values : 4]
             shape = shapes.get(define)
+            types = chunk[table + 2 : values : 4]
             if shape is None or shape[0] != types:
                 shape = shapes[define] = _shape(chunk, define, types)
             _, length, repeats, nested = shape
-            text += times * length
-            times *= repeats
-            text += times * (behind - values)
+            text += times * (length + repeats * size)
             if nested < 0:
                 return text if nested == _NONE else 0
-            at = values + sum(sizes[:nested])
-            end = at + sizes[nested]
-            if at == end:
+            end = sizes[nested]
+            if not end:
                 return text
+            times *= repeats
+            at = values + (size - sum(sizes[nested:]) if nested > count >> 1 else sum(sizes[:nested]))
+            end += at
     except (struct.error, IndexError):
         pass
     return 0

@@ -47,16 +47,21 @@ def event(record: Doc, raw: bytes | str | None, file: Doc, offset: int, other_id
         msg = "no Windows event: Event.System is missing"
         raise ValueError(msg) from error
     channel, computer, code = get("Channel"), get("Computer"), get("EventID")
-    provider = _attribute(system, "Provider", "Name")
-    provider = provider if provider.__class__ is str else plain(provider)
+    try:
+        provider = system["Provider"]["#attributes"]["Name"]
+        written = system["TimeCreated"]["#attributes"]["SystemTime"]
+    except (KeyError, TypeError):
+        provider = _attribute(system, "Provider", "Name")
+        written = _attribute(system, "TimeCreated", "SystemTime")
     # almost always text and a number already: the calls would be a tenth of the whole
+    provider = provider if provider.__class__ is str else plain(provider)
     channel = channel if channel.__class__ is str else plain(channel)
     computer = computer if computer.__class__ is str else plain(computer)
     code = str(code) if code.__class__ is int else plain(code)
     data = top.get("EventData")
     if data.__class__ is not dict:
         data = _user_data(top.get("UserData"))
-    time, millis = moment(_attribute(system, "TimeCreated", "SystemTime"))
+    time, millis = moment(written)
     doc = document(provider, channel, code, get("Level"), get("Keywords"), data)
     if time is not None:
         doc["@timestamp"] = time
