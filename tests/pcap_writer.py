@@ -24,7 +24,7 @@ def pcap(
     out = [struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, 262144, link)]
     for time, data in packets:
         seconds = int(time)
-        part = round((time - seconds) * (1_000_000_000 if nano else 1_000_000))
+        part = round((time - seconds) * 1_000_000) * (1000 if nano else 1)
         out.append(struct.pack(order + "IIII", seconds, part, len(data), len(data)))
         if modified:
             out.append(struct.pack(order + "IHBB", 1, 8, 0, 0))  # interface, protocol, packet type, padding

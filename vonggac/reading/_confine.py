@@ -15,7 +15,7 @@ from typing import NoReturn
 def become(memory: int, seconds: int, uid: int, gid: int, command: list[str]) -> NoReturn:
     """Limit address space (bytes) and CPU time, forbid writing files and dumping core, give up root, and exec."""
     limit(resource.RLIMIT_AS, memory)
-    limit(resource.RLIMIT_CPU, seconds)
+    limit(resource.RLIMIT_CPU, seconds, seconds + 2)  # SIGXCPU, which says why; then SIGKILL
     limit(resource.RLIMIT_FSIZE, 0)
     limit(resource.RLIMIT_CORE, 0)
     os.chdir("/")
@@ -27,12 +27,13 @@ def become(memory: int, seconds: int, uid: int, gid: int, command: list[str]) ->
     os.execv(command[0], command)  # noqa: S606  that is what it is for
 
 
-def limit(what: int, value: int) -> None:
-    """Set a limit for good; one that is lower already stays."""
+def limit(what: int, value: int, last: int | None = None) -> None:
+    """Set a limit for good, and the last one that follows it; limits that are lower already stay."""
+    last = value if last is None else last
     _, hard = resource.getrlimit(what)
     if hard != resource.RLIM_INFINITY:
-        value = min(value, hard)
-    resource.setrlimit(what, (value, value))
+        value, last = min(value, hard), min(last, hard)
+    resource.setrlimit(what, (value, last))
 
 
 if __name__ == "__main__":

@@ -18,13 +18,15 @@ from typing import BinaryIO, Final, Self
 
 from vonggac.reading.source import READ_ERRORS
 
+#: a folder that is not there, and that nobody, not even root, can make
+_NOWHERE: Final = "/proc/none"
 #: all that a program gets to know: no home, no user profile, no secrets of ours
 ENVIRON: Final = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
-    "HOME": "/nonexistent",
-    "XDG_CONFIG_HOME": "/nonexistent",
-    "XDG_CACHE_HOME": "/nonexistent",
-    "WIRESHARK_CONFIG_DIR": "/nonexistent",
+    "HOME": _NOWHERE,
+    "XDG_CONFIG_HOME": _NOWHERE,
+    "XDG_CACHE_HOME": _NOWHERE,
+    "WIRESHARK_CONFIG_DIR": _NOWHERE,
     "LC_ALL": "C.UTF-8",
     "TZ": "UTC",
 }
@@ -151,7 +153,7 @@ class Program:
 
     def trouble(self, noise: Sequence[str] = ()) -> str | None:
         """Say in one line why it did not end well; None when it did. `noise`: lines that it always writes."""
-        if self.timed_out:
+        if self.timed_out or self.status == -signal.SIGXCPU:
             return f"stopped after {self._bounds.seconds:g} s"
         if self.status is None or self.status == 0:
             return None

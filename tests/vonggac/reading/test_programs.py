@@ -2,6 +2,7 @@ import io
 import os
 import select
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,14 @@ def test_time_is_limited() -> None:
         assert b"".join(program.output()) == b"a\n"
         assert program.timed_out
         assert program.trouble() == "stopped after 1 s"
+
+
+def test_processor_time_is_limited_too() -> None:
+    """A program may work while nobody waits for it."""
+    with Program([*PYTHON, "while True: pass"], Bounds(seconds=0.5, drop=False), None) as program:
+        time.sleep(1.5)
+        assert b"".join(program.output()) == b""
+        assert program.trouble() == "stopped after 0.5 s"
 
 
 def test_memory_is_limited() -> None:
