@@ -312,6 +312,15 @@ VENDOR: Final = {
     "cs-referrer": ("cs(Referer)",),
     "cs-user-agent": ("cs(User-Agent)",),
     "c-useragent": ("cs(User-Agent)",),
+    # Zeek's records as Corelight and others ship them: no dots in names
+    "certificate.issuer": ("certificate_issuer",),
+    "certificate.serial": ("certificate_serial",),
+    "certificate.subject": ("certificate_subject",),
+    "id.orig_h": ("id_orig_h",),
+    "id.orig_p": ("id_orig_p",),
+    "id.resp_h": ("id_resp_h",),
+    "id.resp_p": ("id_resp_p",),
+    # firewalls' names
     "dst_ip": ("id.resp_h", "dest_ip"),
     "dst_port": ("id.resp_p", "dest_port"),
     "src_ip": ("id.orig_h",),
