@@ -53,11 +53,12 @@ class _CloudTrail:
         match = _WRAPPER.match(self._source.head.data)
         if match is None:
             return read_json(self._source, mark, self._event)
-        # {"Records":[{…},{…}]}: begin at the first record; the head is made to look like the objects that follow
+        # {"Records":[{…},{…}]}: the wrapper is stepped over like white space, wherever it stands (files put one behind
+        # the other); the head is made to look like the objects that follow
         inside = replace(
             self._source, head=Head(self._source.head.name, b"[\n" + self._source.head.data[match.end() :])
         )
-        return read_json(inside, mark or b"%d" % match.end(), self._event, _CLOSING)
+        return read_json(inside, mark or b"0", self._event, _MORE, _AROUND)
 
     def _event(self, found: Found) -> Event:
         value = found.value
@@ -91,15 +92,18 @@ def _login(value: dict[str, Any]) -> str:
 
 
 def _who(value: dict[str, Any], doc: dict[str, Any]) -> None:
-    identity = value.get("userIdentity")
-    if not isinstance(identity, dict):
-        return
+    identity = _identity(value)
     user = {
         "name": _text(identity.get("userName")) or _issuer(identity) or _root(identity),
         "id": _text(identity.get("principalId")),
     }
     if kept := {name: text for name, text in user.items() if text}:
         doc["user"] = kept
+
+
+def _identity(value: dict[str, Any]) -> dict[str, Any]:
+    found = value.get("userIdentity")
+    return found if isinstance(found, dict) else {}
 
 
 def _issuer(identity: dict[str, Any]) -> str | None:
@@ -116,7 +120,7 @@ def _where(value: dict[str, Any], doc: dict[str, Any]) -> None:
     cloud: dict[str, Any] = {}
     if region := _text(value.get("awsRegion")):
         cloud["region"] = region
-    if account := _text(value.get("recipientAccountId")) or _text((value.get("userIdentity") or {}).get("accountId")):
+    if account := _text(value.get("recipientAccountId")) or _text(_identity(value).get("accountId")):
         cloud["account"] = {"id": account}
     if cloud:
         doc["cloud"] = cloud
@@ -132,7 +136,7 @@ def _text(value: object) -> str | None:
 
 
 _NAMES: Final = {b"eventName", b"eventSource", b"eventTime"}
-_WRAPPER: Final = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"Records"\s*:\s*\[')
-_CLOSING: Final = re.compile(
-    rb"[\s\]}]*(?:,\s*\"[^\n]*)?"
-)  # `]}` behind the last record, and what else the wrapper says
+_WRAPPER: Final = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s{0,16}"Records"\s{0,16}:\s{0,16}\[')
+#: the wrapper, and what stands between records and behind them
+_AROUND: Final = re.compile(rb'(?:[\s,\[\]}\0]|\xef\xbb\xbf|\{\s{0,16}"Records"\s{0,16}:\s{0,16}\[)*')
+_MORE: Final = re.compile(rb'"[^\n]*\n?')  # what else the wrapper says behind the records

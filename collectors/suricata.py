@@ -6,12 +6,13 @@ Source: Suricata user guide, "Eve JSON Format"; DNS in its three forms (v1 flat,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, Final
 
 from vonggac.event import Event
 from vonggac.ports import Batch, Collector, Head, ReadOptions, Source
 from vonggac.reading.bodies import put
+from vonggac.reading.fill import compiled, fill
 from vonggac.reading.jsonlog import Found, read_json, sample_objects
 from vonggac.reading.jsonstream import is_ndjson
 from vonggac.reading.times import from_iso
@@ -56,12 +57,16 @@ class _Eve:
                 doc["@timestamp"] = from_iso(moment)
             except ValueError as error:
                 found.notes.append(f"timestamp: {error}")
-        _fill(doc, eve, _COMMON)
+        fill(doc, eve, _COMMON)
         if isinstance(transport := eve.get("proto"), str):
             put(doc, "network.transport", transport.lower())
         for section, fields in _SECTIONS.items():
             if isinstance(inner := eve.get(section), dict):
-                _fill(doc, inner, fields)
+                fill(doc, inner, fields)
+        if isinstance(alert := eve.get("alert"), dict) and isinstance(signature := alert.get("signature"), str):
+            doc["message"] = signature
+        if (code := event.get("code")) is not None:
+            event["code"] = str(code)
         if isinstance(dns := eve.get("dns"), dict):
             _dns(doc, dns)
         if isinstance(url := doc.get("url"), dict) and isinstance(target := url.get("original"), str):
@@ -79,49 +84,50 @@ def _fits(value: dict[str, Any]) -> bool:
     return isinstance(value.get("event_type"), str) and "timestamp" in value and any(name in value for name in known)
 
 
-def _fill(doc: dict[str, Any], values: Mapping[str, Any], fields: tuple[tuple[str, str], ...]) -> None:
-    for name, field in fields:
-        value = values.get(name)
-        if isinstance(value, str | int) and not isinstance(value, bool):
-            put(doc, field, str(value) if field == "event.code" else value)
-
-
 def _dns(doc: dict[str, Any], dns: dict[str, Any]) -> None:
     queries = dns.get("queries", dns.get("query"))
     query = queries[0] if isinstance(queries, list) and queries and isinstance(queries[0], dict) else dns
-    _fill(doc, query, (("rrname", "dns.question.name"), ("rrtype", "dns.question.type")))
-    _fill(doc, dns, (("rcode", "dns.response_code"),))
+    fill(doc, query, _QUESTION)
+    fill(doc, dns, _ANSWER)
 
 
-_COMMON: Final = (
-    ("src_ip", "source.ip"),
-    ("src_port", "source.port"),
-    ("dest_ip", "destination.ip"),
-    ("dest_port", "destination.port"),
-    ("app_proto", "network.protocol"),
-    ("community_id", "network.community_id"),
-    ("host", "host.name"),
+_COMMON: Final = compiled(
+    (
+        ("src_ip", "source.ip"),
+        ("src_port", "source.port"),
+        ("dest_ip", "destination.ip"),
+        ("dest_port", "destination.port"),
+        ("app_proto", "network.protocol"),
+        ("community_id", "network.community_id"),
+        ("host", "host.name"),
+    )
 )
-_SECTIONS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
-    "alert": (("signature", "message"), ("action", "event.action"), ("signature_id", "event.code")),
-    "http": (
-        ("hostname", "url.domain"),
-        ("url", "url.original"),
-        ("http_method", "http.request.method"),
-        ("http_refer", "http.request.referrer"),
-        ("status", "http.response.status_code"),
-        ("length", "http.response.bytes"),
-        ("protocol", "http.version"),
-        ("http_user_agent", "user_agent.original"),
+_QUESTION: Final = compiled((("rrname", "dns.question.name"), ("rrtype", "dns.question.type")))
+_ANSWER: Final = compiled((("rcode", "dns.response_code"),))
+_SECTIONS: Final = {
+    "alert": compiled((("action", "event.action"), ("signature_id", "event.code"))),
+    "http": compiled(
+        (
+            ("hostname", "url.domain"),
+            ("url", "url.original"),
+            ("http_method", "http.request.method"),
+            ("http_refer", "http.request.referrer"),
+            ("status", "http.response.status_code"),
+            ("length", "http.response.bytes"),
+            ("protocol", "http.version"),
+            ("http_user_agent", "user_agent.original"),
+        )
     ),
-    "tls": (("sni", "tls.server_name"), ("version", "tls.version")),
-    "flow": (("bytes_toserver", "source.bytes"), ("bytes_toclient", "destination.bytes")),
-    "fileinfo": (
-        ("filename", "file.name"),
-        ("size", "file.size"),
-        ("md5", "file.hash.md5"),
-        ("sha1", "file.hash.sha1"),
-        ("sha256", "file.hash.sha256"),
+    "tls": compiled((("sni", "tls.server_name"), ("version", "tls.version"))),
+    "flow": compiled((("bytes_toserver", "source.bytes"), ("bytes_toclient", "destination.bytes"))),
+    "fileinfo": compiled(
+        (
+            ("filename", "file.name"),
+            ("size", "file.size"),
+            ("md5", "file.hash.md5"),
+            ("sha1", "file.hash.sha1"),
+            ("sha256", "file.hash.sha256"),
+        )
     ),
-    "anomaly": (("event", "event.action"),),
+    "anomaly": compiled((("event", "event.action"),)),
 }

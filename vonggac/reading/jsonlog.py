@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 
 from vonggac.event import Bad, Event, file_id
 from vonggac.ports import Batch, Source
-from vonggac.reading.jsonstream import decode, is_ndjson, objects
+from vonggac.reading.jsonstream import GAP, decode, is_ndjson, objects
 from vonggac.reading.lines import TooLong, lines
 from vonggac.reading.source import READ_ERRORS
 from vonggac.reading.textlog import BATCH, SAMPLE, first_digest
@@ -44,11 +44,15 @@ class Parser(Protocol):
 
 
 def read_json(
-    source: Source, mark: bytes | None, parse: Parser, skipped: re.Pattern[bytes] | None = None
+    source: Source,
+    mark: bytes | None,
+    parse: Parser,
+    skipped: re.Pattern[bytes] | None = None,
+    gap: re.Pattern[bytes] = GAP,
 ) -> Iterator[Batch]:
     """Yield the batches of a JSON log, whatever its shape: lines, one after another, an array. Marks are offsets.
 
-    `skipped` matches text that may stand between objects and is no event.
+    `skipped` matches text that may stand between objects and is no event; `gap` is what `objects` steps over.
     """
     head = start_of(source.head.data)
     begin = int(mark) if mark else len(source.head.data) - len(head)
@@ -56,7 +60,7 @@ def read_json(
     out: list[Event | Bad] = []
     end = begin
     with source.open() as stream:
-        found = (lines if is_ndjson(head) else objects)(stream, begin)
+        found = lines(stream, begin) if is_ndjson(head) else objects(stream, begin, gap=gap)
         while True:
             try:
                 offset, record = next(found)

@@ -35,6 +35,8 @@ def decode(record: bytes) -> tuple[Any, str | None]:
     except TypeError as error:  # orjson reads 1,024 levels and writes 254
         msg = "nested deeper than 254 levels"
         raise ValueError(msg) from error
+    if again == record:
+        return value, None
     if again.count(b":") == record.count(b":") and not (b"\\u003" in record and _COLON.search(record)):
         return value, None
     return value, _doubled(record)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 from vonggac.reading.bodies import put
+from vonggac.reading.fill import compiled, fill
 
 
 def document(path: str, record: Mapping[str, Any], original: str | None) -> dict[str, Any]:
@@ -14,17 +16,25 @@ def document(path: str, record: Mapping[str, Any], original: str | None) -> dict
     if original is not None:
         event["original"] = original
     doc: dict[str, Any] = {"event": event}
-    _fill(doc, record, _COMMON)
+    fill(doc, record, _COMPILED.get(path, _COMMON))
     duration = record.get("duration")
-    if isinstance(duration, int | float) and 0 <= duration < 1e9:
+    if duration.__class__ is float and 0 <= duration < _LONGEST:
         event["duration"] = round(duration * 1e9)
-    if more := _COMPILED.get(path):
-        _fill(doc, record, more)
-    if path in ("notice", "weird"):
-        put(doc, "message", _text(record.get("msg")) or _text(record.get("name")))
+    if path in _MORE:
+        _more(path, doc, record)
+    return doc
+
+
+def _more(path: str, doc: dict[str, Any], record: Mapping[str, Any]) -> None:
     if path == "http":
         _url(doc, record)
-    return doc
+    elif path == "files":  # before Zeek 5.1 a file may have gone between several hosts
+        for name, side in (("tx_hosts", "source.ip"), ("rx_hosts", "destination.ip")):
+            hosts = record.get(name)
+            if isinstance(hosts, list) and hosts:
+                put(doc, side, _text(hosts[0]))
+    else:
+        put(doc, "message", _text(record.get("msg")) or _text(record.get("name")))
 
 
 def flat(record: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -37,18 +47,6 @@ def flat(record: Mapping[str, Any]) -> Mapping[str, Any]:
     if "id_orig_h" in record:
         return {**record, **{f"id.{name}": record.get(f"id_{name}") for name in _ENDS}}
     return record
-
-
-def _fill(doc: dict[str, Any], record: Mapping[str, Any], fields: _Fields) -> None:
-    """Set fields by their split names: on 50,000 DNS records 1.7 times as fast as `put`."""
-    for name, above, last in fields:
-        value = record.get(name)
-        if value is None or value == "" or type(value) not in (str, int):
-            continue
-        at = doc
-        for one in above:
-            at = at.setdefault(one, {})
-        at.setdefault(last, value)
 
 
 def _url(doc: dict[str, Any], record: Mapping[str, Any]) -> None:
@@ -66,7 +64,6 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-_Fields = tuple[tuple[str, tuple[str, ...], str], ...]
 _ENDS: Final = ("orig_h", "orig_p", "resp_h", "resp_p")
 _FIELDS: Final = (
     ("id.orig_h", "source.ip"),
@@ -104,8 +101,6 @@ _OF_PATH: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
         ("md5", "file.hash.md5"),
         ("sha1", "file.hash.sha1"),
         ("sha256", "file.hash.sha256"),
-        ("tx_hosts", "source.ip"),
-        ("rx_hosts", "destination.ip"),
     ),
     "notice": (("src", "source.ip"), ("dst", "destination.ip"), ("p", "destination.port"), ("note", "event.action")),
     "weird": (("name", "event.action"),),
@@ -120,53 +115,15 @@ _OF_PATH: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
 }
 
 
-def _compiled(fields: tuple[tuple[str, str], ...]) -> _Fields:
-    return tuple((name, tuple(field.split(".")[:-1]), field.rsplit(".", 1)[1]) for name, field in fields)
-
-
-_COMMON: Final = _compiled(_FIELDS)
-_COMPILED: Final = {path: _compiled(fields) for path, fields in _OF_PATH.items()}
+_COMMON: Final = compiled(_FIELDS)
+_COMPILED: Final = {path: compiled((*_FIELDS, *fields)) for path, fields in _OF_PATH.items()}
+_MORE: Final = frozenset(("files", "http", "notice", "weird"))
+_LONGEST: Final = 1e9  # seconds: 31 years
 #: logs whose records may have no `ts` or connection: they are known by the file's name
-LOGS: Final = frozenset(
-    (
-        *_OF_PATH,
-        *(
-            "analyzer",
-            "arp",
-            "broker",
-            "capture_loss",
-            "cluster",
-            "config",
-            "conn-summary",
-            "dnp3",
-            "dpd",
-            "intel",
-            "irc",
-        ),
-        *(
-            "known_certs",
-            "known_hosts",
-            "known_services",
-            "ldap",
-            "ldap_search",
-            "loaded_scripts",
-            "modbus",
-            "mqtt_connect",
-        ),
-        *(
-            "mqtt_publish",
-            "mysql",
-            "notice_alarm",
-            "ntp",
-            "ocsp",
-            "packet_filter",
-            "pe",
-            "print",
-            "prof",
-            "quic",
-            "radius",
-        ),
-        *("reporter", "rfb", "signatures", "sip", "smtp", "snmp", "socks", "software", "ssh", "stats"),
-        *("telemetry", "traceroute", "tunnel", "websocket", "wireguard", "x509"),
-    )
+LOGS: Final = re.compile(
+    "analyzer|arp|broker|capture_loss|cluster|config|conn|dce_rpc|dhcp|dnp3|dns|dpd|files|ftp|http|intel|irc|kerberos|"
+    "known_(?:certs|hosts|services)|ldap(?:_search)?|loaded_scripts|modbus|mqtt_(?:connect|publish)|mysql|notice|"
+    "notice_alarm|ntlm|ntp|ocsp|packet_filter|pe|print|prof|quic|radius|rdp|reporter|rfb|signatures|sip|"
+    "smb_(?:files|mapping)|smtp|snmp|socks|software|ssh|ssl|stats|telemetry|traceroute|tunnel|weird|websocket|"
+    "wireguard|x509"
 )
