@@ -29,7 +29,8 @@ def claims(head: Head) -> int:
     fitting = sum(map(_fits, found))
     if fitting and 2 * fitting >= len(found):
         return 90
-    return 80 if found and head.name.endswith((".log", ".json")) and LOGS.fullmatch(_path_of(head.name)) else 0
+    path = _path_of(head.name)
+    return 80 if found and LOGS.fullmatch(path) and all(_belongs(value, path) for value in found) else 0
 
 
 def splits(head: Head) -> bool:
@@ -79,18 +80,38 @@ class _Tsv:
 
 
 def _fits(value: dict[str, Any]) -> bool:
-    """Know a Zeek record by its stream's name, or by `ts` with a uid, a connection or a well-known log's own names."""
-    if "ts" not in value:
-        return "_path" in value and "_write_ts" in value
-    if "_path" in value or "@stream" in value:
+    """Know a Zeek record by its stream's name, its connection, or an id as Zeek makes them."""
+    if "_path" in value and ("ts" in value or "_write_ts" in value):
         return True
-    return any(name in value for name in ("uid", "id.orig_h", "id_orig_h", "fuid", "uids", "conn_uids", "id"))
+    if "ts" not in value:
+        return False
+    if "@stream" in value or "id.orig_h" in value or "id_orig_h" in value:
+        return True
+    for name in ("uid", "fuid", "id", "uids", "conn_uids"):
+        known = value.get(name)
+        if isinstance(known, dict) and "orig_h" in known:
+            return True
+        one = known[0] if isinstance(known, list) and known else known
+        if isinstance(one, str) and _UID.fullmatch(one):
+            return True
+    return False
+
+
+def _belongs(value: dict[str, Any], path: str) -> bool:
+    """Know a record without connection and id by a name that only such logs have."""
+    if path == "loaded_scripts":
+        return value.keys() == {"name"}
+    return "ts" in value and (not _MARKS.isdisjoint(value) or (path.startswith("known_") and "host" in value))
 
 
 def _path_of(name: str) -> str:
-    """Give the log's name in a file name: `conn.00:00:00-01:00:00.log` is `conn`."""
+    """Give the log's name in a file name: `conn.00:00:00-01:00:00.log` and `conn_20260301.json` are `conn`."""
     found = _NAME.match(name)
     return found[0] if found else "unknown"
 
 
-_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
+_NAME: Final = re.compile(r"[a-z][a-z0-9]*(?:_[a-z][a-z0-9]*)*")
+_UID: Final = re.compile(r"[CF][A-Za-z0-9]{10,20}")
+_MARKS: Final = frozenset(
+    ("note", "software_type", "pkts_proc", "percent_lost", "certificate.serial", "src_mac", "init", "location")
+)

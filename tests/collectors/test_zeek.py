@@ -1,0 +1,394 @@
+"""Zeek logs: TSV and JSON say the same; headers, types, escapes; what is damaged."""
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collectors import zeek
+from vonggac.event import Bad, Event
+from vonggac.ports import Head, ReadOptions
+from vonggac.testing import collector_contract, events_of, read_all, source_of
+
+CONN = {
+    "ts": 1772330584.000005,
+    "uid": "CHhAvVGS1DHFjwGM9",
+    "id.orig_h": "192.0.2.10",
+    "id.orig_p": 49152,
+    "id.resp_h": "198.51.100.7",
+    "id.resp_p": 443,
+    "proto": "tcp",
+    "service": "ssl",
+    "duration": 1.25,
+    "orig_bytes": 517,
+    "resp_bytes": 4096,
+    "conn_state": "SF",
+    "local_orig": True,
+    "tunnel_parents": [],
+}
+
+
+def tsv(path: str, columns: str, types: str, *rows: str) -> bytes:
+    r"""Write a log as Zeek does; blanks in the arguments stand for tabs, `~` for a blank."""
+    head = [r"#separator \x09", "#set_separator ,", "#empty_field (empty)", "#unset_field -", f"#path {path}"]
+    text = [*head, "#open 2026-03-01-02-03-04", f"#fields {columns}", f"#types {types}", *rows, "#close 2026-03-01-03"]
+    lines = [text[0], *(line.replace(" ", "\t").replace("~", " ") for line in text[1:])]
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+COLUMNS = "ts uid id.orig_h id.orig_p id.resp_h id.resp_p proto service duration orig_bytes resp_bytes conn_state"
+TYPES = "time string addr port addr port enum string interval count count string"
+ROW = "1772330584.000005 CHhAvVGS1DHFjwGM9 192.0.2.10 49152 198.51.100.7 443 tcp ssl 1.25 517 4096 SF"
+CONN_TSV = tsv("conn", f"{COLUMNS} local_orig tunnel_parents", f"{TYPES} bool set[string]", f"{ROW} T (empty)")
+
+
+def lines(*values: dict[str, Any]) -> bytes:
+    return "".join(f"{json.dumps(one)}\n" for one in values).encode()
+
+
+def read_one(data: bytes, name: str = "conn.log") -> dict[str, Any]:
+    (event,) = events_of(zeek, source_of(data, name))
+    return event.doc
+
+
+def column(kind: str, cell: str) -> Any:
+    return read_one(tsv("x", "v w", f"{kind} string", f"{cell} end"))["zeek"].get("v")
+
+
+# ------------------------------------------------------------------ the port
+
+
+def test_the_contract() -> None:
+    rows = [ROW.replace("49152", str(port)) for port in range(1000, 1230)]
+    collector_contract(zeek, source_of(tsv("conn", COLUMNS, TYPES, *rows), "conn.log"), namespaces=("zeek",))
+    many = [{**CONN, "id.orig_p": port} for port in range(1000, 1230)]
+    collector_contract(zeek, source_of(lines(*many), "conn.log"), namespaces=("zeek",))
+
+
+def test_a_connection_in_ecs() -> None:
+    doc = read_one(CONN_TSV)
+    assert doc["@timestamp"] == "2026-03-01T02:03:04.000005Z"
+    assert doc["event"] == {
+        "kind": "event",
+        "module": "zeek",
+        "dataset": "zeek.conn",
+        "category": ["network"],
+        "duration": 1_250_000_000,
+        "original": f"{ROW} T (empty)".replace(" ", "\t"),
+    }
+    assert doc["source"] == {"ip": "192.0.2.10", "port": 49152, "bytes": 517}
+    assert doc["destination"] == {"ip": "198.51.100.7", "port": 443, "bytes": 4096}
+    assert doc["network"] == {"transport": "tcp", "protocol": "ssl"}
+    assert doc["zeek"] == CONN
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (lines(CONN), "conn.log"),
+        (lines(CONN), "conn.00:00:00-01:00:00.log"),
+        (lines(CONN), "conn_20260301.json"),
+        (lines({"_path": "conn", "_system_name": "probe1", "_write_ts": "2026-03-01T02:03:09Z", **CONN}), "spool.json"),
+        (lines({"@stream": "conn", "@system": "probe1", **CONN}), "combined.log"),
+        (lines({name.replace(".", "_"): value for name, value in CONN.items()} | {"@stream": "conn"}), "x.log"),
+        (
+            lines(
+                {name: value for name, value in CONN.items() if not name.startswith("id.")}
+                | {"id": {name[3:]: value for name, value in CONN.items() if name.startswith("id.")}}
+            ),
+            "conn.log",
+        ),
+        (lines({**CONN, "ts": "2026-03-01T02:03:04.000005Z"}), "conn.log"),
+    ],
+    ids=["dotted", "rotated", "renamed", "Corelight", "stream", "underscores", "nested", "ISO times"],
+)
+def test_json_says_what_tsv_says_however_it_is_written(data: bytes, name: str) -> None:
+    plain, doc = read_one(CONN_TSV), read_one(data, name)
+    assert doc["event"]["dataset"] == "zeek.conn"
+    for field in ("@timestamp", "source", "destination", "network"):
+        assert doc[field] == plain[field]
+    assert doc["zeek"] == json.loads(data), "the vendor's object is unchanged"
+
+
+def test_the_sensor_is_the_host() -> None:
+    assert read_one(lines({"_path": "conn", "_system_name": "probe1", **CONN}))["host"] == {"name": "probe1"}
+
+
+# ------------------------------------------------------------------- TSV
+
+
+@pytest.mark.parametrize(
+    ("kind", "cell", "value"),
+    [
+        ("count", "18446744073709551615", 18446744073709551615),
+        ("int", "-5", -5),
+        ("port", "53", 53),
+        ("double", "1e3", 1000.0),
+        ("interval", "0.000870", 0.00087),
+        ("time", "1772330584.5", 1772330584.5),
+        ("bool", "F", False),
+        ("bool", "T", True),
+        ("addr", "2001:db8::1", "2001:db8::1"),
+        ("string", "-", None),
+        ("string", "(empty)", ""),
+        ("string", r"\x2d", "-"),
+        ("string", r"a\x09b\\x41\x5cn", "a\tb\\x41\\n"),
+        ("string", r"caf\xc3\xa9", "café"),
+        ("string", r"\xff\xfe", r"\xff\xfe"),
+        ("set[string]", "(empty)", []),
+        ("set[string]", r"a\x2cb,c", ["a,b", "c"]),
+        ("set[addr]", "192.0.2.1,2001:db8::1", ["192.0.2.1", "2001:db8::1"]),
+        ("vector[interval]", "1.5,-,2", [1.5, None, 2.0]),
+        ("vector[count]", "-", None),
+        ("table[string]", "x", "x"),
+    ],
+)
+def test_types_of_columns(kind: str, cell: str, value: Any) -> None:
+    assert column(kind, cell) == value
+
+
+@pytest.mark.parametrize(
+    ("kind", "cell"),
+    [
+        ("count", "18446744073709551616"),
+        ("count", "9" * 5000),
+        ("count", "many"),
+        ("double", "nan"),
+        ("interval", "inf"),
+        ("bool", "yes"),
+        ("port", r"5\x33"),
+    ],
+)
+def test_a_cell_that_its_type_does_not_fit_stays_text_and_is_named(kind: str, cell: str) -> None:
+    event, bad = read_all(zeek, source_of(tsv("x", "v w", f"{kind} string", f"{cell} end")))
+    assert isinstance(event, Event)
+    assert event.doc["zeek"] == {"v": cell, "w": "end"}
+    assert Event.from_json(event.to_json()).doc["zeek"] == {"v": cell, "w": "end"}
+    assert isinstance(bad, Bad)
+    assert bad.kept
+    assert bad.reason == f"{cell[:40]!r} is no {kind}"
+
+
+def test_a_header_in_the_middle_counts_from_there() -> None:
+    data = CONN_TSV + tsv("dns", "ts uid query", "time string string", "1772330585 Cabc example.com")
+    conn, dns = events_of(zeek, source_of(data))
+    assert conn.doc["event"]["dataset"] == "zeek.conn"
+    assert dns.doc["event"]["dataset"] == "zeek.dns"
+    assert dns.doc["dns"] == {"question": {"name": "example.com"}}
+
+
+def test_another_separator_and_other_signs() -> None:
+    data = rb"""#separator \x7c
+#set_separator|;
+#empty_field|EMPTY
+#unset_field|NONE
+#path|x
+#fields|ts|a|b|c
+#types|time|set[count]|set[string]|string
+1772330584|1;2|EMPTY|NONE
+"""
+    assert read_one(data)["zeek"] == {"ts": 1772330584.0, "a": [1, 2], "b": []}
+
+
+def test_a_header_without_types_gives_text() -> None:
+    assert read_one(b"#separator \\x09\n#fields\ta\tb\n1\t-\n", "sip.log")["zeek"] == {"a": "1"}
+
+
+def test_an_indented_header_is_a_header() -> None:
+    data = b"\t" + tsv("conn", COLUMNS, TYPES, *[ROW] * 250)
+    batches = list(zeek.open(source_of(data), ReadOptions()).read(None))
+    assert list(zeek.open(source_of(data), ReadOptions()).read(batches[0][1])) == batches[1:]
+
+
+def test_reading_goes_on_below_the_header_that_counts() -> None:
+    data = b"".join(
+        tsv(f"log{number}", " ".join(f"f{one}" for one in range(number)), "count " * number, *["7 " * number] * 70)
+        for number in range(2, 6)
+    ).replace(b"\t\n", b"\n")
+    collector_contract(zeek, source_of(data), namespaces=("zeek",))
+
+
+def test_a_cut_line_is_kept_and_named() -> None:
+    data = tsv("conn", COLUMNS, TYPES, ROW)
+    cut = data[: data.index(b"\ttcp")]
+    event, bad = read_all(zeek, source_of(cut, "conn.log"))
+    assert isinstance(event, Event)
+    assert event.doc["destination"] == {"ip": "198.51.100.7", "port": 443}
+    assert isinstance(bad, Bad)
+    assert bad.reason == "6 columns, the header has 12"
+    assert bad.kept
+
+
+def test_a_record_above_any_header_is_no_event() -> None:
+    (bad,) = read_all(zeek, source_of(b"#separator \\x09\n1\t2\n"))
+    assert isinstance(bad, Bad)
+    assert bad.reason == "no #fields stands above it"
+    assert not bad.kept
+
+
+def test_a_time_out_of_all_years_is_named() -> None:
+    event, bad = read_all(zeek, source_of(tsv("x", "ts a", "time count", "9e99 1")))
+    assert isinstance(event, Event)
+    assert event.time is None
+    assert isinstance(bad, Bad)
+    assert bad.reason == "ts: '9e99' is no time in seconds since 1970"
+
+
+# -------------------------------------------------------------- other logs
+
+
+@pytest.mark.parametrize(
+    ("path", "record", "ecs"),
+    [
+        (
+            "dns",
+            {"query": "example.com", "qtype_name": "A", "rcode_name": "NOERROR"},
+            {"dns": {"question": {"name": "example.com", "type": "A"}, "response_code": "NOERROR"}},
+        ),
+        (
+            "http",
+            {
+                "method": "GET",
+                "host": "example.com",
+                "uri": "/a?b=c",
+                "referrer": "http://example.org/",
+                "user_agent": "curl/8",
+                "status_code": 200,
+                "response_body_len": 9,
+                "version": "1.1",
+            },
+            {
+                "http": {
+                    "request": {"method": "GET", "referrer": "http://example.org/"},
+                    "response": {"status_code": 200, "bytes": 9},
+                    "version": "1.1",
+                },
+                "url": {"original": "/a?b=c", "path": "/a", "query": "b=c", "domain": "example.com"},
+                "user_agent": {"original": "curl/8"},
+            },
+        ),
+        (
+            "ssl",
+            {"server_name": "example.com", "version": "TLSv13"},
+            {"tls": {"server_name": "example.com", "version": "TLSv13"}},
+        ),
+        (
+            "files",
+            {
+                "tx_hosts": ["192.0.2.1"],
+                "rx_hosts": ["192.0.2.2"],
+                "filename": "a.bin",
+                "total_bytes": 5,
+                "md5": "0" * 32,
+            },
+            {
+                "source": {"ip": "192.0.2.1"},
+                "destination": {"ip": "192.0.2.2"},
+                "file": {"name": "a.bin", "size": 5, "hash": {"md5": "0" * 32}},
+            },
+        ),
+        (
+            "notice",
+            {"note": "Scan::Port_Scan", "msg": "scanned", "src": "192.0.2.1", "p": 22},
+            {"message": "scanned", "source": {"ip": "192.0.2.1"}, "destination": {"port": 22}},
+        ),
+        ("weird", {"name": "bad_checksum"}, {"message": "bad_checksum"}),
+    ],
+)
+def test_what_other_logs_say_in_ecs(path: str, record: dict[str, Any], ecs: dict[str, Any]) -> None:
+    doc = read_one(lines({"_path": path, "ts": 1772330584, **record}))
+    assert doc["event"]["dataset"] == f"zeek.{path}"
+    assert {name: doc[name] for name in doc if name not in ("@timestamp", "event", "log", "zeek")} == ecs
+
+
+@pytest.mark.parametrize("ts", [True, "soon", 1e300, [], None])
+def test_json_without_a_time_that_can_be_read(ts: Any) -> None:
+    found = read_all(zeek, source_of(lines({**CONN, "ts": ts})))
+    assert isinstance(found[0], Event)
+
+
+@pytest.mark.parametrize(
+    "odd", [{"id": []}, {"id": {"orig_h": {}}}, {"uri": 5}, {"tx_hosts": [[]]}, {"duration": -1e9}]
+)
+@pytest.mark.parametrize("path", ["http", "files", "conn", "notice", {}, 7])
+def test_values_of_other_kinds_do_no_harm(path: Any, odd: dict[str, Any]) -> None:
+    (event,) = events_of(zeek, source_of(lines({"ts": 1, "_path": path, **odd}), "conn.log"))
+    assert Event.from_json(event.to_json()).id == event.id
+
+
+# ---------------------------------------------------------------- claims
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "score"),
+    [
+        (CONN_TSV, "anything", 99),
+        (lines(CONN), "anything", 90),
+        (lines({"ts": 1, "fuid": "FqhaAy4xsmJ3AR63A3"}), "anything", 90),
+        (lines({"ts": 1, "uids": ["CS6Wmy1mA7yYBY7uCl"]}), "anything", 90),
+        (lines({"ts": 1, "id": {"orig_h": "192.0.2.1"}}), "anything", 90),
+        (lines({"_path": "stats", "_write_ts": "2026-03-01T02:03:04Z"}), "anything", 90),
+        (lines({"name": "/opt/zeek/share/zeek/base/init-bare.zeek"}), "loaded_scripts.log", 80),
+        (lines({"ts": 1, "host": "192.0.2.1"}), "known_hosts.log", 80),
+        (lines({"ts": 1, "note": "Scan::Port_Scan"}), "notice.log", 80),
+        (lines({"ts": 1, "note": "remember the milk"}), "shopping.log", 0),
+        (lines({"ts": 1, "id": 5}), "http.log", 0),
+        (lines({"ts": 1, "host": "web1", "level": "info"}), "http.log", 0),
+        (lines({"debug": True}), "config.json", 0),
+        (b"#fields\ta\n1\n", "conn.log", 0),
+        (b"text", "conn.log", 0),
+        (b"\0" * 100, "conn.log", 0),
+    ],
+)
+def test_claims(data: bytes, name: str, score: int) -> None:
+    assert zeek.claims(Head(name, data)) == score
+
+
+def test_only_json_lines_can_be_shared() -> None:
+    assert zeek.splits(Head("conn.log", lines(CONN)))
+    assert not zeek.splits(Head("conn.log", CONN_TSV))
+
+
+@given(st.binary(max_size=300), st.lists(st.text('#\t\\x2d,-(empty)T1.é"', max_size=30), max_size=4))
+def test_any_bytes_below_a_header_are_read_or_named(noise: bytes, rows: list[str]) -> None:
+    data = CONN_TSV[: CONN_TSV.index(b"#close")] + "\n".join(rows).encode() + b"\n" + noise
+    for record in read_all(zeek, source_of(data)):
+        assert isinstance(record, Bad) or record.to_json()
+
+
+# ------------------------------------------------------------- real logs
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("log", ["dns", "rdp", "notice", "smtp", "kerberos", "modbus", "stats"])
+def test_both_forms_of_one_recording_say_the_same(test_data: Path, log: str) -> None:
+    folder = test_data / "zeek-logs" / "wrccdc2018"
+    text = gzip.decompress((folder / "zeek-default" / f"{log}.log.gz").read_bytes())
+    twin = gzip.decompress((folder / "zeek-json" / f"{log}.json.gz").read_bytes())
+    events = events_of(zeek, source_of(text, f"{log}.log"))
+    twins = events_of(zeek, source_of(twin, f"{log}.json"))
+    assert len(events) == len(twins) > 0
+
+    def told(event: Event) -> str:
+        doc = {name: value for name, value in event.doc.items() if name not in ("log", "event", "zeek")}
+        return json.dumps([doc, event.doc["event"]["dataset"]], sort_keys=True)
+
+    assert sorted(map(told, events)) == sorted(map(told, twins))
+    own = [{name: value for name, value in one.doc["zeek"].items() if name[0] != "_"} for one in twins]
+    assert sorted(sorted(one) for one in own) == sorted(sorted(one.doc["zeek"]) for one in events), "the same names"
+
+
+@pytest.mark.data
+def test_every_real_log_is_claimed_and_read(test_data: Path) -> None:
+    for path in sorted((test_data / "zeek-logs" / "slips").rglob("*.log")):
+        data = path.read_bytes()
+        source = source_of(data, path.name)
+        assert zeek.claims(source.head) >= 80, path
+        found = read_all(zeek, source)
+        assert all(one.kept for one in found if isinstance(one, Bad)), path
+        records = [line for line in data.splitlines() if line and not line.startswith((b"#", b"\t#"))]
+        assert sum(isinstance(one, Event) for one in found) == len(records), path
