@@ -1,13 +1,12 @@
-"""Reads AWS CloudTrail: files as delivered (`{"Records": […]}`), arrays, lines and single records.
+"""Reads AWS CloudTrail: files as delivered (`{"Records": […]}`), several of them in one, arrays, lines, single records.
 
 A record lies unchanged under `aws.cloudtrail`. A delivered file is read from behind its `[`, an object at a time, so
-its size does not matter. Source: CloudTrail record contents, AWS CloudTrail User Guide.
+its size does not matter. Digest files (of log validation) have no records and are left to others. Source: CloudTrail
+record contents, AWS CloudTrail User Guide.
 """
 
 from __future__ import annotations
 
-import contextlib
-import ipaddress
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,6 +14,7 @@ from typing import Any, Final
 
 from vonggac.event import Event, digest
 from vonggac.ports import Batch, Collector, Head, ReadOptions, Source
+from vonggac.reading.bodies import address
 from vonggac.reading.jsonlog import Found, read_json, sample_objects
 from vonggac.reading.jsonstream import is_ndjson
 from vonggac.reading.times import from_iso
@@ -53,12 +53,11 @@ class _CloudTrail:
         match = _WRAPPER.match(self._source.head.data)
         if match is None:
             return read_json(self._source, mark, self._event)
-        # {"Records":[{…},{…}]}: the wrapper is stepped over like white space, wherever it stands (files put one behind
-        # the other); the head is made to look like the objects that follow
-        inside = replace(
-            self._source, head=Head(self._source.head.name, b"[\n" + self._source.head.data[match.end() :])
-        )
-        return read_json(inside, mark or b"0", self._event, _MORE, _AROUND)
+        # {"Records":[{…},{…}]}: further wrappers (files put one behind the other) are stepped over like white space;
+        # the head is made to look like the objects that follow
+        head = Head(self._source.head.name, b"[\n" + self._source.head.data[match.end() :])
+        inside = replace(self._source, head=head)
+        return read_json(inside, mark or b"%d" % match.end(), self._event, _MORE, _AROUND)
 
     def _event(self, found: Found) -> Event:
         value = found.value
@@ -82,7 +81,9 @@ class _CloudTrail:
 
 
 def _fits(value: dict[str, Any]) -> bool:
-    return all(isinstance(value.get(name), str) for name in ("eventName", "eventSource", "eventTime"))
+    """Know a record by what each has; S3's notifications have it too, from `aws:s3`."""
+    named = all(isinstance(value.get(name), str) for name in ("eventName", "eventSource", "eventTime"))
+    return named and not value["eventSource"].startswith("aws:")
 
 
 def _login(value: dict[str, Any]) -> str:
@@ -126,9 +127,9 @@ def _where(value: dict[str, Any], doc: dict[str, Any]) -> None:
         doc["cloud"] = cloud
     if agent := _text(value.get("userAgent")):
         doc["user_agent"] = {"original": agent}
-    if address := _text(value.get("sourceIPAddress")):
-        with contextlib.suppress(ValueError):  # a service calls itself by name: cloudformation.amazonaws.com
-            doc["source"] = {"ip": str(ipaddress.ip_address(address))}
+    # a service calls itself by name: cloudformation.amazonaws.com
+    if (caller := _text(value.get("sourceIPAddress"))) and (known := address(caller)):
+        doc["source"] = {"ip": known}
 
 
 def _text(value: object) -> str | None:
@@ -136,7 +137,11 @@ def _text(value: object) -> str | None:
 
 
 _NAMES: Final = {b"eventName", b"eventSource", b"eventTime"}
-_WRAPPER: Final = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s{0,16}"Records"\s{0,16}:\s{0,16}\[')
-#: the wrapper, and what stands between records and behind them
+#: what opens a delivered file, and what else may stand there before the records
+_WRAPPER: Final = re.compile(
+    rb'(?:\xef\xbb\xbf)?\s*\{\s*(?:"[^"\\]*"\s*:\s*(?:"[^"\\]*"|[\w.+-]+)\s*,\s*)*"Records"\s*:\s*\['
+)
+#: the next file's wrapper, and what stands between records and behind them
 _AROUND: Final = re.compile(rb'(?:[\s,\[\]}\0]|\xef\xbb\xbf|\{\s{0,16}"Records"\s{0,16}:\s{0,16}\[)*')
-_MORE: Final = re.compile(rb'"[^\n]*\n?')  # what else the wrapper says behind the records
+#: what else a wrapper says behind its records, a line of it; a line with a record is never that
+_MORE: Final = re.compile(rb'(?![^\n]*"eventName")"[^"\n]*"\s*:[^\n]*\n?')
