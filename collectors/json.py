@@ -23,7 +23,7 @@ def claims(head: Head) -> int:
     """Claim 20 for anything whose first record is a JSON object, or begins like one and is larger than the head."""
     if sample_objects(head.data, 1):
         return 20
-    begins = _BEGINS.match(head.data)
+    begins = b"\0" not in head.data[:1024] and _BEGINS.match(head.data)
     return 20 if begins and (len(head.data) >= HEAD or head.name.endswith(_NAMES)) else 0
 
 
@@ -63,7 +63,7 @@ class _Json:
         if self._logsource:
             doc["vonggac"] = {"logsource": self._logsource}
         known = _at(value, "event.id")
-        named = isinstance(known, str | int) and known != ""
+        named = known != "" and type(known) in (str, int)
         return Event(digest("json", known) if named else found.file_id(), doc, ("json",), found.raw)
 
 
