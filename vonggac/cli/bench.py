@@ -22,7 +22,7 @@ from vonggac.cli.show import table, wants_json
 from vonggac.event import Bad
 from vonggac.i18n import _
 from vonggac.pipeline.parts import claimed
-from vonggac.pipeline.workers import cores
+from vonggac.pipeline.workers import cores, settle
 from vonggac.ports import ReadOptions, Source
 from vonggac.reading.source import Limits
 from vonggac.reading.walk import files, inputs
@@ -45,6 +45,7 @@ def bench_scan(context: Context, paths: tuple[str, ...], runs: int) -> None:
     if not sources:
         raise Unusable(_("nothing to read there"))
     workers = cores()
+    settle()  # as a worker does
     jobs: dict[str, Callable[[], float]] = {
         "scan.read": lambda: _read(sources),
         "scan.workers_1": lambda: _scan(context, paths, 1),

@@ -88,9 +88,21 @@ def make(
     seekable: Callable[[], BinaryIO] | None,
     limits: Limits,
 ) -> Source:
-    """Read the head and join the parts; without `seekable`, seeking is had through a temporary file."""
+    """Read the head and join the parts; without `seekable`, seeking is had through a temporary file.
+
+    Damage inside the head raises only when nothing stands before it: reading the source will come to it again.
+    """
+    parts: list[bytes] = []
+    left = HEAD
     with opened() as stream:
-        data = read_up_to(stream, HEAD)
+        try:
+            while left > 0 and (part := stream.read(left)):
+                parts.append(part)
+                left -= len(part)
+        except READ_ERRORS:
+            if not parts:
+                raise
+    data = b"".join(parts)
     return Source(
         path=path,
         head=Head(bare_name(path), data),

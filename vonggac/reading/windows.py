@@ -125,6 +125,10 @@ def moment(text: Any) -> tuple[str | None, int | None]:
     """Give a time as ECS writes it and as milliseconds since 1970; (None, None) when it is none or has no zone."""
     if text.__class__ is not str:
         return None, None
+    # `2026-03-01T01:02:03.004005Z`, by far the most: its second is looked up, since events come many a second (0.5 µs)
+    second = _seconds.get(text[:19])
+    if second is not None and len(text) == 27 and text[19] == "." and text[26] == "Z" and text[20:26].isdecimal():
+        return text, second + int(text[20:23])
     try:
         when = datetime.fromisoformat(text)
         if when.tzinfo is None:
@@ -132,7 +136,12 @@ def moment(text: Any) -> tuple[str | None, int | None]:
         written = text if len(text) == 27 and text[26] == "Z" and text[10] == "T" else iso(when)
     except (ValueError, OverflowError):
         return None, None
-    return written, (when - _EPOCH) // _MILLISECOND
+    millis = (when - _EPOCH) // _MILLISECOND
+    if written is text and text.isascii():
+        if len(_seconds) >= _REMEMBERED:
+            _seconds.clear()
+        _seconds[text[:19]] = millis - millis % 1000
+    return written, millis
 
 
 def plain(value: Any) -> str:
@@ -362,6 +371,7 @@ _HASH_SIZES: Final = {"md5": 32, "sha1": 40, "sha256": 64}
 _WORDS: Final = {"Audit Failure": AUDIT_FAILURE, "Audit Success": AUDIT_SUCCESS}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
+_seconds: dict[str, int] = {}  # `2026-03-01T01:02:03` -> milliseconds since 1970
 _REMEMBERED: Final = 4096  # kinds of events
 _KEY_LIMIT: Final = 4096  # characters
 _known: dict[tuple[str, str, str, Any, Any], tuple[Doc, str | None]] = {}

@@ -88,7 +88,7 @@ class Windows:
         if isinstance(event := winlog.get("Event"), dict):
             self._top = _dict(event.get("System"))
             self._data, self._user = _dict(event.get("EventData")), event.get("UserData")
-        elif "event_data" in winlog or "channel" in winlog or "provider_name" in winlog:
+        elif "event_data" in winlog or "channel" in winlog or "provider_name" in winlog or "log_name" in winlog:
             self._top, self._header = winlog, WINLOGBEAT
             self._data, self._user = _dict(winlog.get("event_data")), winlog.get("user_data")
         else:

@@ -48,6 +48,17 @@ def test_a_cut_gzip_gives_what_is_there_and_then_says_so(tmp_path: Path) -> None
     assert noise.startswith(got.getvalue())
 
 
+def test_a_gzip_cut_inside_its_head_gives_what_is_there(tmp_path: Path) -> None:
+    file = tmp_path / "a.log.gz"
+    file.write_bytes(gzip.compress(TEXT)[:-20])
+    source = plain(str(file))
+    assert source.head.data.startswith(TEXT[:1000])
+    got = io.BytesIO()
+    with source.open() as stream, pytest.raises(EOFError):
+        shutil.copyfileobj(stream, got)
+    assert got.getvalue() == source.head.data
+
+
 def test_a_bomb_is_stopped(tmp_path: Path) -> None:
     file = tmp_path / "bomb.gz"
     with gzip.open(file, "wb", compresslevel=9) as stream:
