@@ -33,8 +33,8 @@ class LogSource(NamedTuple):
         return ",".join(f"{name}={value}" for name, value in pairs if value)
 
 
-# A Struct, not a dataclass: the hot path makes one an event, and a frozen dataclass costs 1.1 µs more to make (of 17 for
-# a record of EVTX); gc=False: an event never holds itself.
+# A Struct, not a dataclass: the hot path makes one an event, and a frozen dataclass costs 1.1 µs more to make (of 17
+# for a record of EVTX); gc=False: an event never holds itself.
 class Event(msgspec.Struct, frozen=True, gc=False):
     """One thing that happened.
 
