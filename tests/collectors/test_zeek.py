@@ -55,10 +55,6 @@ def read_one(data: bytes, name: str = "conn.log") -> dict[str, Any]:
     return event.doc
 
 
-def column(kind: str, cell: str) -> Any:
-    return read_one(tsv("x", "v w", f"{kind} string", f"{cell} end"))["zeek"].get("v")
-
-
 # ------------------------------------------------------------------ the port
 
 
@@ -121,81 +117,12 @@ def test_the_sensor_is_the_host() -> None:
 # ------------------------------------------------------------------- TSV
 
 
-@pytest.mark.parametrize(
-    ("kind", "cell", "value"),
-    [
-        ("count", "18446744073709551615", 18446744073709551615),
-        ("int", "-5", -5),
-        ("port", "53", 53),
-        ("double", "1e3", 1000.0),
-        ("interval", "0.000870", 0.00087),
-        ("time", "1772330584.5", 1772330584.5),
-        ("bool", "F", False),
-        ("bool", "T", True),
-        ("addr", "2001:db8::1", "2001:db8::1"),
-        ("string", "-", None),
-        ("string", "(empty)", ""),
-        ("string", r"\x2d", "-"),
-        ("string", r"a\x09b\\x41\x5cn", "a\tb\\x41\\n"),
-        ("string", r"caf\xc3\xa9", "café"),
-        ("string", r"\xff\xfe", r"\xff\xfe"),
-        ("set[string]", "(empty)", []),
-        ("set[string]", r"a\x2cb,c", ["a,b", "c"]),
-        ("set[addr]", "192.0.2.1,2001:db8::1", ["192.0.2.1", "2001:db8::1"]),
-        ("vector[interval]", "1.5,-,2", [1.5, None, 2.0]),
-        ("vector[count]", "-", None),
-        ("table[string]", "x", "x"),
-    ],
-)
-def test_types_of_columns(kind: str, cell: str, value: Any) -> None:
-    assert column(kind, cell) == value
-
-
-@pytest.mark.parametrize(
-    ("kind", "cell"),
-    [
-        ("count", "18446744073709551616"),
-        ("count", "9" * 5000),
-        ("count", "many"),
-        ("double", "nan"),
-        ("interval", "inf"),
-        ("bool", "yes"),
-        ("port", r"5\x33"),
-    ],
-)
-def test_a_cell_that_its_type_does_not_fit_stays_text_and_is_named(kind: str, cell: str) -> None:
-    event, bad = read_all(zeek, source_of(tsv("x", "v w", f"{kind} string", f"{cell} end")))
-    assert isinstance(event, Event)
-    assert event.doc["zeek"] == {"v": cell, "w": "end"}
-    assert Event.from_json(event.to_json()).doc["zeek"] == {"v": cell, "w": "end"}
-    assert isinstance(bad, Bad)
-    assert bad.kept
-    assert bad.reason == f"{cell[:40]!r} is no {kind}"
-
-
 def test_a_header_in_the_middle_counts_from_there() -> None:
     data = CONN_TSV + tsv("dns", "ts uid query", "time string string", "1772330585 Cabc example.com")
     conn, dns = events_of(zeek, source_of(data))
     assert conn.doc["event"]["dataset"] == "zeek.conn"
     assert dns.doc["event"]["dataset"] == "zeek.dns"
     assert dns.doc["dns"] == {"question": {"name": "example.com"}}
-
-
-def test_another_separator_and_other_signs() -> None:
-    data = rb"""#separator \x7c
-#set_separator|;
-#empty_field|EMPTY
-#unset_field|NONE
-#path|x
-#fields|ts|a|b|c
-#types|time|set[count]|set[string]|string
-1772330584|1;2|EMPTY|NONE
-"""
-    assert read_one(data)["zeek"] == {"ts": 1772330584.0, "a": [1, 2], "b": []}
-
-
-def test_a_header_without_types_gives_text() -> None:
-    assert read_one(b"#separator \\x09\n#fields\ta\tb\n1\t-\n", "sip.log")["zeek"] == {"a": "1"}
 
 
 def test_an_indented_header_is_a_header() -> None:
@@ -221,88 +148,6 @@ def test_a_cut_line_is_kept_and_named() -> None:
     assert isinstance(bad, Bad)
     assert bad.reason == "6 columns, the header has 12"
     assert bad.kept
-
-
-def test_a_record_above_any_header_is_no_event() -> None:
-    (bad,) = read_all(zeek, source_of(b"#separator \\x09\n1\t2\n"))
-    assert isinstance(bad, Bad)
-    assert bad.reason == "no #fields stands above it"
-    assert not bad.kept
-
-
-def test_a_time_out_of_all_years_is_named() -> None:
-    event, bad = read_all(zeek, source_of(tsv("x", "ts a", "time count", "9e99 1")))
-    assert isinstance(event, Event)
-    assert event.time is None
-    assert isinstance(bad, Bad)
-    assert bad.reason == "ts: '9e99' is no time in seconds since 1970"
-
-
-# -------------------------------------------------------------- other logs
-
-
-@pytest.mark.parametrize(
-    ("path", "record", "ecs"),
-    [
-        (
-            "dns",
-            {"query": "example.com", "qtype_name": "A", "rcode_name": "NOERROR"},
-            {"dns": {"question": {"name": "example.com", "type": "A"}, "response_code": "NOERROR"}},
-        ),
-        (
-            "http",
-            {
-                "method": "GET",
-                "host": "example.com",
-                "uri": "/a?b=c",
-                "referrer": "http://example.org/",
-                "user_agent": "curl/8",
-                "status_code": 200,
-                "response_body_len": 9,
-                "version": "1.1",
-            },
-            {
-                "http": {
-                    "request": {"method": "GET", "referrer": "http://example.org/"},
-                    "response": {"status_code": 200, "bytes": 9},
-                    "version": "1.1",
-                },
-                "url": {"original": "/a?b=c", "path": "/a", "query": "b=c", "domain": "example.com"},
-                "user_agent": {"original": "curl/8"},
-            },
-        ),
-        (
-            "ssl",
-            {"server_name": "example.com", "version": "TLSv13"},
-            {"tls": {"server_name": "example.com", "version": "TLSv13"}},
-        ),
-        (
-            "files",
-            {
-                "tx_hosts": ["192.0.2.1"],
-                "rx_hosts": ["192.0.2.2"],
-                "filename": "a.bin",
-                "total_bytes": 5,
-                "md5": "0" * 32,
-            },
-            {
-                "source": {"ip": "192.0.2.1"},
-                "destination": {"ip": "192.0.2.2"},
-                "file": {"name": "a.bin", "size": 5, "hash": {"md5": "0" * 32}},
-            },
-        ),
-        (
-            "notice",
-            {"note": "Scan::Port_Scan", "msg": "scanned", "src": "192.0.2.1", "p": 22},
-            {"message": "scanned", "source": {"ip": "192.0.2.1"}, "destination": {"port": 22}},
-        ),
-        ("weird", {"name": "bad_checksum"}, {"message": "bad_checksum"}),
-    ],
-)
-def test_what_other_logs_say_in_ecs(path: str, record: dict[str, Any], ecs: dict[str, Any]) -> None:
-    doc = read_one(lines({"_path": path, "ts": 1772330584, **record}))
-    assert doc["event"]["dataset"] == f"zeek.{path}"
-    assert {name: doc[name] for name in doc if name not in ("@timestamp", "event", "log", "zeek")} == ecs
 
 
 @pytest.mark.parametrize("ts", [True, "soon", 1e300, [], None])

@@ -94,7 +94,7 @@ def sample_objects(data: bytes, count: int = 20) -> list[dict[str, Any]]:
     for position, (_, record) in enumerate((lines if is_ndjson(data) else objects)(stream)):
         if position >= count * 2 or len(found) >= count:
             break
-        if isinstance(record, bytes) and record.startswith(b"{"):
+        if isinstance(record, bytes) and record.lstrip().startswith(b"{"):
             try:
                 value, _warning = decode(record)
             except ValueError:

@@ -14,9 +14,7 @@ from vonggac.reading.lines import CHUNK, KEPT, LINE_LIMIT, TooLong, lines, skip
 _TOKEN = re.compile(rb'["{}\[\]]')
 _STRING_END = re.compile(rb'["\\]')
 _COLON = re.compile(rb"\\u003[aA]")
-#: between objects: white space, array commas, RFC 7464's separator, NUL padding
-_SEPARATORS: Final = b" \t\r\n,\x1e\x00"
-#: the separators, and an array's brackets
+#: between objects: white space, an array's commas and brackets, RFC 7464's separator, NUL padding
 GAP: Final = re.compile(rb"[ \t\r\n,\x1e\x00\[\]]*")
 
 
@@ -109,7 +107,7 @@ def records(stream_of: Callable[[], BinaryIO], head: bytes, start: int = 0) -> I
 
 def is_ndjson(head: bytes) -> bool:
     """Say whether the first line is a whole object (a single object on one line counts)."""
-    first = head.lstrip(_SEPARATORS).split(b"\n", 1)[0].strip()
+    first = head.lstrip().split(b"\n", 1)[0].strip()
     if not first.startswith(b"{"):
         return False
     if first.endswith(b"}"):

@@ -32,8 +32,10 @@ def values(data: bytes) -> list[object]:
         b'[{"n":1},\n {"n":2}]',
         b'{\n "n": 1\n}\n{\n "n": 2\n}\n',
         b'\xef\xbb\xbf{"n":1}\n{"n":2}\n',
+        b' {"n":1}\n {"n":2}\n',
+        b'\x1e{"n":1}\n\x1e{"n":2}\n',
     ],
-    ids=["lines", "CRLF", "concatenated", "array", "pretty", "byte order mark"],
+    ids=["lines", "CRLF", "concatenated", "array", "pretty", "byte order mark", "indented", "RFC 7464"],
 )
 def test_every_shape_gives_the_same(data: bytes) -> None:
     assert values(data) == [1, 2]

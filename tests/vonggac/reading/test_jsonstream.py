@@ -243,9 +243,24 @@ def test_any_bytes_come_out_once_and_in_order(data: bytes) -> None:
         (b'[{"a":1}]', False),
         (b"text", False),
         (b"", False),
+        (b' {"a":1}\n {"b":2}\n', True),
+        (b'\x1e{"a":1}\n\x1e{"b":2}\n', False),
         (b'{"a":"' + b"x" * KEPT, True),
     ],
-    ids=["lines", "one", "CRLF", "a bad line", "two on a line", "pretty", "array", "text", "empty", "a huge line"],
+    ids=[
+        "lines",
+        "one",
+        "CRLF",
+        "a bad line",
+        "two on a line",
+        "pretty",
+        "array",
+        "text",
+        "empty",
+        "indented",
+        "RFC 7464",
+        "a huge line",
+    ],
 )
 def test_is_it_a_line_an_object(head: bytes, answer: bool) -> None:
     assert is_ndjson(head) is answer
