@@ -23,9 +23,9 @@ from vonggac.reading.times import from_iso
 def claims(head: Head) -> int:
     """Claim when most of the first objects are CloudTrail records."""
     data = head.data
-    if match := _WRAPPER.match(data):
-        data = data[match.end() :]
-        if not data.strip(b" \t\r\n]}"):
+    if _WRAPPER.match(data) and (around := _AROUND.match(data)):
+        data = data[around.end() :]
+        if not data:
             return 95  # a delivered file without records
     found = sample_objects(data)
     fitting = sum(map(_fits, found))
