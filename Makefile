@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PATHS ?=
 DEBIAN := tshark
 
-.PHONY: run test setup setup-dev system-packages format lint types layers tests lock parsing clean
+.PHONY: run test setup setup-dev system-packages format lint types layers tests lock messages parsing clean
 
 run: setup
 	@mkdir -p var/inbox
@@ -60,6 +60,12 @@ lock:
 	@for set in run dev; do extra="--extra build"; [ $$set = dev ] && extra="$$extra --extra dev"; \
 	  uv pip compile pyproject.toml $$extra --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-annotate --no-header -q -o requirements/$$set.txt; done
+
+messages: setup-dev  # the Vietnamese catalogue: our messages and click's; write what stands empty, then run it again
+	@set -e; click=$$($(BIN)/python -c 'import click, pathlib; print(pathlib.Path(click.__file__).parent)'); pot=$$(mktemp); trap 'rm -f "$$pot"' EXIT; \
+	  $(BIN)/pybabel -q extract --no-location --sort-output --no-wrap -k later -o "$$pot" vonggac collectors detectors connectors "$$click"; \
+	  $(BIN)/pybabel -q update -N --ignore-obsolete --ignore-pot-creation-date --no-wrap -D vonggac -i "$$pot" -d vonggac/locale
+	@$(BIN)/pybabel -q compile --statistics -D vonggac -d vonggac/locale
 
 parsing: setup-dev  # docs/parsing.md from the real test data
 	@$(BIN)/python -P tests/bench/parsing.py $${VONGGAC_TEST_DATA:-../shared/data}

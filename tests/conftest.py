@@ -11,6 +11,8 @@ from typing import Any
 import orjson
 import pytest
 
+from vonggac.i18n import speak
+
 DATA = Path(os.environ.get("VONGGAC_TEST_DATA") or Path(__file__).parents[2] / "shared" / "data").resolve()
 
 
@@ -44,6 +46,12 @@ class Ran:
     @property
     def rows(self) -> list[dict[str, Any]]:
         return [orjson.loads(line) for line in self.out.splitlines()]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _english() -> None:
+    """Texts in tests are those of the source, whatever the machine speaks."""
+    speak("en")
 
 
 @pytest.fixture

@@ -1,13 +1,15 @@
-"""What people read, in Vietnamese first: gettext over the catalogues under `vonggac/locale`."""
+"""What people read, in Vietnamese first: gettext over the catalogue under `vonggac/locale`, ours and click's texts."""
 
 from __future__ import annotations
 
 import gettext as _gettext
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 LANGUAGES: Final = ("vi", "en")
+_DOMAIN: Final = "vonggac"
 _LOCALE: Final = Path(__file__).parent / "locale"
 
 
@@ -28,6 +30,10 @@ def speak(language: str) -> None:
         msg = f"no language {language!r}; known: {', '.join(LANGUAGES)}"
         raise ValueError(msg)
     _spoken.language, _spoken.translations = language, None
+    # click says "Usage", "Options" and its errors through gettext's global domain, whose language is the environment's
+    _gettext.bindtextdomain(_DOMAIN, str(_LOCALE))
+    _gettext.textdomain(_DOMAIN)
+    os.environ["LANGUAGE"] = language
 
 
 def language() -> str:
@@ -38,8 +44,13 @@ def language() -> str:
 def _(message: str) -> str:
     """Give a message in the language in force; English when the catalogue lacks it."""
     if _spoken.translations is None:
-        _spoken.translations = _gettext.translation("vonggac", _LOCALE, [_spoken.language], fallback=True)
+        _spoken.translations = _gettext.translation(_DOMAIN, _LOCALE, [_spoken.language], fallback=True)
     return _spoken.translations.gettext(message)
+
+
+def later(message: str) -> str:
+    """Give a message as it is, so that `make messages` finds it; `_` translates it where it is shown."""
+    return message
 
 
 def wanted(arguments: Sequence[str], environ: Mapping[str, str]) -> str:

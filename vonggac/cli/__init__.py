@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from vonggac import __version__
-from vonggac.i18n import _, speak, wanted
+from vonggac.i18n import _, later, speak, wanted
 from vonggac.settings import Settings, SettingsError, load
 
 #: command -> the module that has it, under the same name
@@ -155,11 +155,11 @@ def main() -> NoReturn:
 
 
 HELP = {
-    "scan": "read files or folders, run the detectors, print alerts",
-    "parse": "print the events that a scan would judge",
-    "rules": "rule packs: ours, SigmaHQ's, the province's own",
-    "unit": "the unit tree: departments, communes, their hosts and networks",
-    "config": "settings in force",
-    "check": "is everything in order: settings, rules, programs, disk, installed files",
-    "bench": "measure itself on this machine",
+    "scan": later("read files or folders, run the detectors, print alerts"),
+    "parse": later("print the events that a scan would judge"),
+    "rules": later("rule packs: ours, SigmaHQ's, the province's own"),
+    "unit": later("the unit tree: departments, communes, their hosts and networks"),
+    "config": later("settings in force"),
+    "check": later("is everything in order: settings, rules, programs, disk, installed files"),
+    "bench": later("measure itself on this machine"),
 }

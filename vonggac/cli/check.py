@@ -80,7 +80,7 @@ def _data(context: Context) -> Iterator[Finding]:
     if usage.free < _FLOOR:
         yield Finding("disk", "fail", detail, _("free at least 2 GiB"))
     elif free < _ALARM:
-        yield Finding("disk", "warn", detail, _("less than 15 % is free: plan for more room"))
+        yield Finding("disk", "warn", detail, _("less than 15 percent is free: plan for more room"))
     else:
         yield Finding("disk", "ok", detail)
 

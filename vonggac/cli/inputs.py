@@ -119,7 +119,8 @@ def finish(outcome: Outcome, summary: Path | None, shown: int) -> None:
         except OSError as error:
             raise Unusable(f"{summary}: {error.strerror}") from error  # noqa: EM102  the line itself
     for refused in counts["rules_refused"][: max(0, 20)]:
-        click.echo(safe(f"{refused['path']}:{refused['line']}: {_('rule refused')}: {refused['reason']}"), err=True)
+        line = _("{path}:{line}: rule refused: {reason}").format(**refused)
+        click.echo(safe(line), err=True)
     if (more := len(counts["rules_refused"]) - 20) > 0:
         click.echo(_("… and {more} more refused rules (--summary FILE lists all)").format(more=more), err=True)
     click.echo(

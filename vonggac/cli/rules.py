@@ -11,7 +11,7 @@ import orjson
 from vonggac.cli import Context, Unusable
 from vonggac.cli.packs import BUILTIN, active
 from vonggac.cli.show import COLOURS, safe, table, wants_json
-from vonggac.i18n import _
+from vonggac.i18n import _, later
 
 
 @click.group(help=_("Rule packs: ours, SigmaHQ's, the province's own."))
@@ -51,7 +51,7 @@ def _list_packs(context: Context) -> None:
         for row in rows:
             click.echo(orjson.dumps(row))
         return
-    columns = ("name", "files", "licence", "origin", "added", "digest")
+    columns = (later("name"), later("files"), later("licence"), later("origin"), later("added"), later("digest"))
     table([_(one) for one in columns], [[row.get(one, "") for one in columns] for row in rows])
 
 
