@@ -12,6 +12,7 @@ import struct
 import zlib
 from collections.abc import Container
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 FILE_HEADER: Final = 4096
@@ -138,9 +139,14 @@ def mended(chunk: bytes, found: Frame, without: Container[int] = ()) -> bytes:
 
 def one_file(chunks: list[bytes]) -> bytes:
     """Make an EVTX file of up to 65,535 chunks."""
-    fixed = struct.pack("<8sQQQIHHHH", FILE_MAGIC, 0, len(chunks) - 1, 1, 128, 1, 3, FILE_HEADER, len(chunks))
+    return b"".join([_header(len(chunks)), *chunks])
+
+
+@lru_cache(maxsize=64)
+def _header(count: int) -> bytes:
+    fixed = struct.pack("<8sQQQIHHHH", FILE_MAGIC, 0, count - 1, 1, 128, 1, 3, FILE_HEADER, count)
     fixed = fixed.ljust(120, b"\0")
-    return (fixed + struct.pack("<II", 0, zlib.crc32(fixed))).ljust(FILE_HEADER, b"\0") + b"".join(chunks)
+    return (fixed + struct.pack("<II", 0, zlib.crc32(fixed))).ljust(FILE_HEADER, b"\0")
 
 
 def record_at(chunk: bytes, offset: int) -> bytes:
