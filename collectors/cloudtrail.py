@@ -23,7 +23,7 @@ from vonggac.reading.times import from_iso
 def claims(head: Head) -> int:
     """Claim when most of the first objects are CloudTrail records."""
     data = head.data
-    if _WRAPPER.match(data) and (around := _AROUND.match(data)):
+    if (wrapper := _WRAPPER.match(data)) and (around := _AROUND.match(data, wrapper.end())):
         data = data[around.end() :]
         if not data:
             return 95  # a delivered file without records

@@ -6,12 +6,11 @@ Source: Suricata user guide, "Eve JSON Format"; DNS in its three forms (v1 flat,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from vonggac.event import Event
 from vonggac.ports import Batch, Collector, Head, ReadOptions, Source
-from vonggac.reading.bodies import put
 from vonggac.reading.fill import compiled, fill
 from vonggac.reading.jsonlog import Found, read_json, sample_objects
 from vonggac.reading.jsonstream import is_ndjson
@@ -58,23 +57,11 @@ class _Eve:
             except ValueError as error:
                 found.notes.append(f"timestamp: {error}")
         fill(doc, eve, _COMMON)
-        if isinstance(transport := eve.get("proto"), str):
-            put(doc, "network.transport", transport.lower())
-        for section, fields in _SECTIONS.items():
-            if isinstance(inner := eve.get(section), dict):
-                fill(doc, inner, fields)
-        if isinstance(alert := eve.get("alert"), dict) and isinstance(signature := alert.get("signature"), str):
-            doc["message"] = signature
-        if (code := event.get("code")) is not None:
-            event["code"] = str(code)
-        if isinstance(dns := eve.get("dns"), dict):
-            _dns(doc, dns)
-        if isinstance(url := doc.get("url"), dict) and isinstance(target := url.get("original"), str):
-            path, mark, query = target.partition("?")
-            put(doc, "url.path", path)
-            put(doc, "url.query", query if mark else None)
-        if isinstance(flow := eve.get("flow"), dict) and isinstance(age := flow.get("age"), int):
-            event["duration"] = age * 1_000_000_000
+        if isinstance(transport := eve.get("proto"), str) and transport:
+            doc.setdefault("network", {})["transport"] = transport.lower()
+        for section, inner in eve.items():
+            if inner.__class__ is dict and (add := _SECTIONS.get(section)):
+                add(doc, event, inner)
         doc["suricata"] = {"eve": eve}
         return Event(found.file_id(), doc, ("suricata", "eve"), found.raw)
 
@@ -84,13 +71,63 @@ def _fits(value: dict[str, Any]) -> bool:
     return isinstance(value.get("event_type"), str) and "timestamp" in value and any(name in value for name in known)
 
 
-def _dns(doc: dict[str, Any], dns: dict[str, Any]) -> None:
+# ------------------------------------------------- what each section adds to (doc, doc["event"])
+
+
+def _alert(doc: dict[str, Any], event: dict[str, Any], alert: dict[str, Any]) -> None:
+    if isinstance(signature := alert.get("signature"), str) and signature:
+        doc["message"] = signature
+    if isinstance(action := alert.get("action"), str) and action:
+        event["action"] = action
+    if isinstance(number := alert.get("signature_id"), int):
+        event["code"] = str(number)
+
+
+def _anomaly(doc: dict[str, Any], event: dict[str, Any], anomaly: dict[str, Any]) -> None:
+    if isinstance(action := anomaly.get("event"), str) and action:
+        event["action"] = action
+
+
+def _dns(doc: dict[str, Any], event: dict[str, Any], dns: dict[str, Any]) -> None:
     queries = dns.get("queries", dns.get("query"))
     query = queries[0] if isinstance(queries, list) and queries and isinstance(queries[0], dict) else dns
     fill(doc, query, _QUESTION)
     fill(doc, dns, _ANSWER)
 
 
+def _fileinfo(doc: dict[str, Any], event: dict[str, Any], info: dict[str, Any]) -> None:
+    fill(doc, info, _FILE)
+
+
+def _flow(doc: dict[str, Any], event: dict[str, Any], flow: dict[str, Any]) -> None:
+    fill(doc, flow, _BYTES)
+    if flow.get("age").__class__ is int and 0 <= flow["age"] < 1e9:
+        event["duration"] = flow["age"] * 1_000_000_000
+
+
+def _http(doc: dict[str, Any], event: dict[str, Any], http: dict[str, Any]) -> None:
+    fill(doc, http, _REQUEST)
+    if isinstance(target := http.get("url"), str) and target:
+        path, mark, query = target.partition("?")
+        if path:
+            doc["url"]["path"] = path
+        if mark and query:
+            doc["url"]["query"] = query
+
+
+def _tls(doc: dict[str, Any], event: dict[str, Any], tls: dict[str, Any]) -> None:
+    fill(doc, tls, _TLS)
+
+
+_SECTIONS: Final[Mapping[str, Callable[[dict[str, Any], dict[str, Any], dict[str, Any]], None]]] = {
+    "alert": _alert,
+    "anomaly": _anomaly,
+    "dns": _dns,
+    "fileinfo": _fileinfo,
+    "flow": _flow,
+    "http": _http,
+    "tls": _tls,
+}
 _COMMON: Final = compiled(
     (
         ("src_ip", "source.ip"),
@@ -104,30 +141,26 @@ _COMMON: Final = compiled(
 )
 _QUESTION: Final = compiled((("rrname", "dns.question.name"), ("rrtype", "dns.question.type")))
 _ANSWER: Final = compiled((("rcode", "dns.response_code"),))
-_SECTIONS: Final = {
-    "alert": compiled((("action", "event.action"), ("signature_id", "event.code"))),
-    "http": compiled(
-        (
-            ("hostname", "url.domain"),
-            ("url", "url.original"),
-            ("http_method", "http.request.method"),
-            ("http_refer", "http.request.referrer"),
-            ("status", "http.response.status_code"),
-            ("length", "http.response.bytes"),
-            ("protocol", "http.version"),
-            ("http_user_agent", "user_agent.original"),
-        )
-    ),
-    "tls": compiled((("sni", "tls.server_name"), ("version", "tls.version"))),
-    "flow": compiled((("bytes_toserver", "source.bytes"), ("bytes_toclient", "destination.bytes"))),
-    "fileinfo": compiled(
-        (
-            ("filename", "file.name"),
-            ("size", "file.size"),
-            ("md5", "file.hash.md5"),
-            ("sha1", "file.hash.sha1"),
-            ("sha256", "file.hash.sha256"),
-        )
-    ),
-    "anomaly": compiled((("event", "event.action"),)),
-}
+_BYTES: Final = compiled((("bytes_toserver", "source.bytes"), ("bytes_toclient", "destination.bytes")))
+_TLS: Final = compiled((("sni", "tls.server_name"), ("version", "tls.version")))
+_FILE: Final = compiled(
+    (
+        ("filename", "file.name"),
+        ("size", "file.size"),
+        ("md5", "file.hash.md5"),
+        ("sha1", "file.hash.sha1"),
+        ("sha256", "file.hash.sha256"),
+    )
+)
+_REQUEST: Final = compiled(
+    (
+        ("hostname", "url.domain"),
+        ("url", "url.original"),
+        ("http_method", "http.request.method"),
+        ("http_refer", "http.request.referrer"),
+        ("status", "http.response.status_code"),
+        ("length", "http.response.bytes"),
+        ("protocol", "http.version"),
+        ("http_user_agent", "user_agent.original"),
+    )
+)
