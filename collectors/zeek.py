@@ -23,7 +23,7 @@ from vonggac.reading.zeektsv import Tsv
 
 def claims(head: Head) -> int:
     """Claim TSV by its header, JSON by Zeek's names."""
-    if head.data.lstrip().startswith(b"#separator ") and b"\n#fields" in head.data:
+    if _TSV.match(head.data) and b"\n#fields" in head.data:
         return 99
     found = sample_objects(head.data)
     fitting = sum(map(_fits, found))
@@ -115,3 +115,5 @@ _UID: Final = re.compile(r"[CF][A-Za-z0-9]{10,20}")
 _MARKS: Final = frozenset(
     ("note", "software_type", "pkts_proc", "percent_lost", "certificate.serial", "src_mac", "init", "location")
 )
+#: the header; other comments may stand before it
+_TSV: Final = re.compile(rb"(?:#[^\n]{0,500}\n){0,20}\s*#separator ")
