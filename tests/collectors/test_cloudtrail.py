@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collectors import cloudtrail
+from collectors import json as generic
 from vonggac.event import Bad, Event, digest
 from vonggac.ports import Head, ReadOptions
 from vonggac.testing import collector_contract, events_of, read_all, source_of
@@ -221,7 +222,97 @@ def test_any_bytes_behind_a_record_are_named_or_stepped_over(noise: bytes) -> No
     assert isinstance(read_all(cloudtrail, source_of(data))[0], Event)
 
 
+@pytest.mark.parametrize(
+    ("broken", "reason"),
+    [
+        (b'{"eventName":"x"}', "no CloudTrail record"),
+        (b'{"a":' + b"[" * 300 + b"]" * 300 + b"}", "nested deeper than 246 levels"),
+        (b'{"a":' + b"[" * 2000 + b"]" * 2000 + b"}", "not JSON: "),
+        (b'{"a":1e400}', "not JSON: "),
+        (b'{"a":' + b"9" * 400 + b"}", "not JSON: "),
+        (b'{"a":"\\ud800"}', "not JSON: "),
+        (b'{"a":NaN}', "not JSON: "),
+        (b'{"a":"\xff"}', "not JSON: "),
+        (b'{"a":"\0"}', "not JSON: "),
+        (b'"eventName":"hidden"\n', "not JSON: "),
+    ],
+    ids=lambda value: value[:24].decode("ascii", "backslashreplace") if isinstance(value, bytes) else "",
+)
+def test_a_bad_record_is_named_and_the_rest_goes_on(broken: bytes, reason: str) -> None:
+    data = wrapped(record(1), record(2)).replace(b"},{", b"}," + broken + b",{", 1)
+    first, bad, last = read_all(cloudtrail, source_of(data))
+    assert isinstance(first, Event)
+    assert isinstance(last, Event)
+    assert isinstance(bad, Bad)
+    assert reason in bad.reason
+    assert bad.place == f"offset {data.index(broken)}"
+
+
+def test_a_doubled_key_is_named_and_the_last_value_counts() -> None:
+    data = wrapped(RECORD).replace(b'"awsRegion"', b'"eventName":"ListTrails","awsRegion"')
+    event, bad = read_all(cloudtrail, source_of(data))
+    assert isinstance(event, Event)
+    assert event.doc["event"]["action"] == "ListTrails"
+    assert isinstance(bad, Bad)
+    assert bad.kept
+
+
+def test_a_record_above_the_limit_is_named_and_the_rest_goes_on() -> None:
+    first, bad, last = read_all(cloudtrail, source_of(wrapped(record(1), record(2, x="y" * (9 << 20)), record(3))))
+    assert isinstance(first, Event)
+    assert isinstance(last, Event)
+    assert isinstance(bad, Bad)
+    assert "is above the limit" in bad.reason
+
+
+@pytest.mark.parametrize("address", ["AWS Internal", "1" * 5000, "", 7, None])
+def test_a_caller_that_is_no_address(address: Any) -> None:
+    assert "source" not in read_one({**RECORD, "sourceIPAddress": address})
+
+
+def test_a_record_without_an_id_of_its_own_gets_one() -> None:
+    events = events_of(cloudtrail, source_of(wrapped(record(1, eventID=None), record(2, eventID=""))))
+    assert len({event.id for event in events}) == 2
+
+
+@given(st.binary() | st.text('{}[]",:\\Records ', max_size=60).map(str.encode), st.booleans())
+def test_arbitrary_bytes_never_raise(data: bytes, inside: bool) -> None:
+    source = source_of(b'{"Records":[' + data if inside else data, "trail.json")
+    assert 0 <= cloudtrail.claims(source.head) <= 100
+    read_all(cloudtrail, source)
+
+
 # -------------------------------------------------------------------- claims
+
+
+DIGEST = {
+    "awsAccountId": "111122223333",
+    "digestStartTime": "2026-03-01T01:00:00Z",
+    "digestEndTime": "2026-03-01T02:00:00Z",
+    "digestS3Bucket": "example-trails",
+    "logFiles": [
+        {"s3Bucket": "example-trails", "s3Object": "a.json.gz", "hashValue": "00", "hashAlgorithm": "SHA-256"}
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("data", "score"),
+    [
+        (orjson.dumps(DIGEST), 20),
+        (wrapped({"eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "eventTime": "t"}), 20),
+        (wrapped({"a": 1}), 20),
+        (orjson.dumps({"eventName": "a", "eventSource": "b"}), 20),
+        (b"Tests:\n  - Log:\n      " + orjson.dumps(RECORD), 0),
+        (b"\0" * 100 + wrapped(RECORD), 0),
+        (b"", 0),
+    ],
+    ids=["digest", "S3 notification", "other records", "no time", "a rule that quotes a record", "binary", "empty"],
+)
+def test_what_is_none_of_ours_is_left_to_the_generic_collector(data: bytes, score: int) -> None:
+    head = Head("trail.json", data)
+    assert cloudtrail.claims(head) == 0
+    assert generic.claims(head) == score
 
 
 @pytest.mark.parametrize(
