@@ -1,8 +1,10 @@
 """The pages under docs/ name all that the code knows: fields, collectors, settings, summary keys, exit statuses."""
 
 import re
+import sys
 import tomllib
 from pathlib import Path
+from types import ModuleType
 from typing import Final
 
 import msgspec
@@ -79,6 +81,17 @@ def test_the_example_alert_is_one_of_ours() -> None:
     rules = "".join(path.read_text("utf-8") for path in (ROOT / "rules" / "sigma").rglob("*.yml"))
     assert alert["rule"]["id"] in rules
     assert alert["rule"]["name"] in rules
+
+
+def test_the_example_collector_passes_its_own_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    collector, test = re.findall(r"```python\n(.*?)```", page("adding.md"), re.DOTALL)
+    squid, tests = ModuleType("collectors.squid"), ModuleType("test_squid")
+    exec(compile(collector, "docs/adding.md", "exec"), squid.__dict__)  # noqa: S102  our own page
+    monkeypatch.setitem(sys.modules, "collectors.squid", squid)
+    monkeypatch.setattr("collectors.squid", squid, raising=False)
+    exec(compile(test, "docs/adding.md", "exec"), tests.__dict__)  # noqa: S102
+    tests.test_contract()
+    tests.test_a_request()
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
