@@ -106,18 +106,19 @@ def sample_objects(data: bytes, count: int = 20) -> list[dict[str, Any]]:
 
 def _told(path: str, offset: int, record: bytes | TooLong, first: bytes, parse: Parser) -> list[Event | Bad]:
     """Give what one record comes to: its event and what was odd about it, or why it is none."""
-    place = f"offset {offset}"
     if isinstance(record, TooLong):
-        return [Bad(path, place, str(record), record.start[:SAMPLE])]
+        return [Bad(path, f"offset {offset}", str(record), record.start[:SAMPLE])]
     try:
         value, warning = decode(record)
     except ValueError as error:
-        return [Bad(path, place, f"not JSON: {error}", record[:SAMPLE])]
+        return [Bad(path, f"offset {offset}", f"not JSON: {error}", record[:SAMPLE])]
     if not isinstance(value, dict):
-        return [Bad(path, place, "no JSON object", record[:SAMPLE])]
-    found = Found(value, offset, None if b"\n" in record else record, [warning] if warning else [], first, record)
+        return [Bad(path, f"offset {offset}", "no JSON object", record[:SAMPLE])]
+    notes = [warning] if warning else []
     try:
-        event = parse(found)
+        event = parse(Found(value, offset, None if b"\n" in record else record, notes, first, record))
     except ValueError as error:
-        return [Bad(path, place, str(error), record[:SAMPLE])]
-    return [event, *(Bad(path, place, note, record[:SAMPLE], kept=True) for note in found.notes)]
+        return [Bad(path, f"offset {offset}", str(error), record[:SAMPLE])]
+    if not notes:
+        return [event]
+    return [event, *(Bad(path, f"offset {offset}", note, record[:SAMPLE], kept=True) for note in notes)]
