@@ -14,6 +14,7 @@ from typing import Final
 from vonggac.event import Event
 from vonggac.ports import Batch, Collector, Head, ReadOptions, Source
 from vonggac.reading.jsonlog import Found, read_json, sample_objects, start_of
+from vonggac.reading.jsonstream import is_ndjson
 from vonggac.reading.windows import event
 
 
@@ -26,6 +27,11 @@ def claims(head: Head) -> int:
         inner = value.get("Event")
         return 95 if isinstance(inner, dict) and isinstance(inner.get("System"), dict) else 0
     return 85 if b'"System"' in start else 0  # an object longer than the head
+
+
+def splits(head: Head) -> bool:
+    """Say that lines stand alone; objects of many lines do not."""
+    return is_ndjson(head.data)
 
 
 def open(source: Source, options: ReadOptions) -> Collector:

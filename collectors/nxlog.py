@@ -16,6 +16,7 @@ from typing import Any, Final
 from vonggac.event import Event, windows_id
 from vonggac.ports import Batch, Collector, Head, ReadOptions, Source
 from vonggac.reading.jsonlog import Found, read_json, sample_objects
+from vonggac.reading.jsonstream import is_ndjson
 from vonggac.reading.times import iso, zone
 from vonggac.reading.windows import NAMESPACE, document, plain
 
@@ -27,6 +28,11 @@ def claims(head: Head) -> int:
     if not found or fitting * 2 < len(found):
         return 0
     return 92 if any("SourceModuleType" in one for one in found) else 85
+
+
+def splits(head: Head) -> bool:
+    """Say that lines stand alone; objects of many lines do not."""
+    return is_ndjson(head.data)
 
 
 def open(source: Source, options: ReadOptions) -> Collector:

@@ -14,6 +14,7 @@ from typing import Any, Final
 from vonggac.event import FIELDS, Event, windows_id
 from vonggac.ports import Batch, Collector, Head, ReadOptions, Source
 from vonggac.reading.jsonlog import Found, read_json, sample_objects
+from vonggac.reading.jsonstream import is_ndjson
 from vonggac.reading.times import from_iso
 from vonggac.reading.windows import NAMESPACE, document, keyword_bits, moment, plain
 
@@ -25,6 +26,11 @@ def claims(head: Head) -> int:
     found = sample_objects(head.data)
     fitting = sum(1 for one in found if _is_ecs(_opened(one)) or _is_flat(_opened(one)))
     return 95 if found and fitting * 2 >= len(found) else 0
+
+
+def splits(head: Head) -> bool:
+    """Say that lines stand alone; objects of many lines do not."""
+    return is_ndjson(head.data)
 
 
 def open(source: Source, options: ReadOptions) -> Collector:

@@ -34,6 +34,8 @@ class Source:
     open: Callable[[], BinaryIO]
     #: give a seekable file of the same bytes (spooled to a temporary file when the source is compressed)
     seekable: Callable[[], BinaryIO]
+    #: a worker's part of a large file ends here; `open` ends there by itself, a reader of `seekable` must stop
+    stop: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,8 @@ class CollectorModule(Protocol):
 
     A module may also offer `splits(head: Head) -> bool`: True says that reading may begin at any line of this input,
     with the offset of the line's first byte (ASCII) as the mark, and gives there what reading from the start gives.
-    Then several workers share a large file.
+    Then several workers share a large file. Where the input is no text, `GRAIN = (first, size)` says at which offsets
+    reading may begin (first + n * size), and `mark_at(offset: int) -> bytes` gives the mark for one.
     """
 
     def claims(self, head: Head) -> int:

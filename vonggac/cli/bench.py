@@ -23,7 +23,7 @@ from vonggac.event import Bad
 from vonggac.i18n import _
 from vonggac.pipeline.parts import claimed
 from vonggac.pipeline.workers import cores, settle
-from vonggac.ports import ReadOptions, Source
+from vonggac.ports import ReadOptions
 from vonggac.reading.source import Limits
 from vonggac.reading.walk import files, inputs
 
@@ -40,14 +40,13 @@ def bench() -> None:
 @click.pass_obj
 def bench_scan(context: Context, paths: tuple[str, ...], runs: int) -> None:
     """Print three figures; runs of the three alternate, so that a noisy machine hits all alike."""
-    found = [one for path in files(paths) if isinstance(path, str) for one in inputs(path, Limits())]
-    sources = [one for one in found if not isinstance(one, Bad)]
-    if not sources:
+    found = [path for path in files(paths) if isinstance(path, str)]
+    if not found:
         raise Unusable(_("nothing to read there"))
     workers = cores()
     settle()  # as a worker does
     jobs: dict[str, Callable[[], float]] = {
-        "scan.read": lambda: _read(sources),
+        "scan.read": lambda: _read(found),
         "scan.workers_1": lambda: _scan(context, paths, 1),
         f"scan.workers_{workers}": lambda: _scan(context, paths, workers),
     }
@@ -64,13 +63,13 @@ def bench_scan(context: Context, paths: tuple[str, ...], runs: int) -> None:
     table(columns, [[r["name"], r["unit"], r["median"], min(r["runs"]), max(r["runs"])] for r in rows])
 
 
-def _read(sources: list[Source]) -> float:
+def _read(paths: list[str]) -> float:
     """Give events/s of collectors alone: bytes to Events, in this process, nothing written."""
     collectors = {name: shelf.collector(name) for name in shelf.names("collectors")}
     events, start = 0, time.perf_counter()
-    for source in sources:
-        name = claimed(source, collectors)
-        if name is not None:
+    for source in (one for path in paths for one in inputs(path, Limits())):
+        name = None if isinstance(source, Bad) else claimed(source, collectors)
+        if name is not None and not isinstance(source, Bad):
             for records, _mark in collectors[name].open(source, ReadOptions()).read(None):
                 events += len(records)
     return events / (time.perf_counter() - start)

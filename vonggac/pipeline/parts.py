@@ -1,9 +1,9 @@
-"""What a worker gets: a file, or a part of a large log whose lines can be read from anywhere."""
+"""What a worker gets: a file, or a part of a large log that can be read from anywhere."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,7 +15,7 @@ LEAST: Final = 32 << 20  # bytes: below it, a part costs more than it saves
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A file from `start` to `stop` (None = its end), both at a line's first byte."""
+    """A file from `start` to `stop` (None = its end), both where a record begins."""
 
     path: str
     start: int = 0
@@ -26,10 +26,12 @@ class Part:
         """Say whether it is the part that counts the file."""
         return self.start == 0
 
-    @property
-    def mark(self) -> bytes | None:
-        """Where a collector resumes."""
-        return str(self.start).encode() if self.start else None
+    def mark(self, module: CollectorModule) -> bytes | None:
+        """Say where a collector resumes, in its own words."""
+        if self.first:
+            return None
+        mark_at: Callable[[int], bytes] | None = getattr(module, "mark_at", None)
+        return mark_at(self.start) if mark_at else str(self.start).encode()
 
     def to_bytes(self) -> bytes:
         """Write it for a pipe; a path may hold any bytes."""
@@ -66,7 +68,12 @@ def parts_of(path: str, collectors: Mapping[str, CollectorModule], forced: str |
             if splits is None or not splits(source.head):
                 return uncut
             starts = [0]
+            grain: tuple[int, int] | None = getattr(collectors[name or ""], "GRAIN", None)
             for number in range(1, count):
+                if grain is not None:
+                    first, step = grain
+                    starts.append(first + (size * number // count - first) // step * step)
+                    continue
                 file.seek(size * number // count)
                 whole = file.readline(LEAST).endswith(b"\n")  # to the next line; inside a huge line there is no cut
                 if whole and starts[-1] < file.tell() < size:

@@ -91,7 +91,7 @@ class Scanner:
         if looks_at_file and part.first:
             yield from self._file(source, tally)
         if name is not None:
-            batches = self._collectors[name].open(source, self._options).read(part.mark)
+            batches = self._collectors[name].open(source, self._options).read(part.mark(self._collectors[name]))
             yield from self._batches(name, batches, tally)
 
     def _batches(self, name: str, batches: Iterator[Batch], tally: Tally) -> Iterator[Line | Bad]:

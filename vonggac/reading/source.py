@@ -77,6 +77,7 @@ def plain(path: str, limits: Limits = Limits(), stop: int | None = None) -> Sour
         opened=opened,
         seekable=None if squeezed else lambda: open_regular(path),
         limits=limits,
+        stop=stop,
     )
 
 
@@ -87,6 +88,7 @@ def make(
     opened: Callable[[], BinaryIO],
     seekable: Callable[[], BinaryIO] | None,
     limits: Limits,
+    stop: int | None = None,
 ) -> Source:
     """Read the head and join the parts; without `seekable`, seeking is had through a temporary file.
 
@@ -110,6 +112,7 @@ def make(
         modified=modified,
         open=opened,
         seekable=seekable or (lambda: spool(opened())),
+        stop=stop,
     )
 
 
