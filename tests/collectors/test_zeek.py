@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from collectors import zeek
 from vonggac.event import Bad, Event
 from vonggac.ports import Head, ReadOptions
+from vonggac.reading.source import Limits
+from vonggac.reading.walk import inputs
 from vonggac.testing import collector_contract, events_of, read_all, source_of
 
 CONN = {
@@ -209,31 +211,53 @@ def test_any_bytes_below_a_header_are_read_or_named(noise: bytes, rows: list[str
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("log", ["dns", "rdp", "notice", "smtp", "kerberos", "modbus", "stats"])
-def test_both_forms_of_one_recording_say_the_same(test_data: Path, log: str) -> None:
+def test_both_forms_of_one_recording_say_the_same(test_data: Path) -> None:
     folder = test_data / "zeek-logs" / "wrccdc2018"
-    text = gzip.decompress((folder / "zeek-default" / f"{log}.log.gz").read_bytes())
-    twin = gzip.decompress((folder / "zeek-json" / f"{log}.json.gz").read_bytes())
-    events = events_of(zeek, source_of(text, f"{log}.log"))
-    twins = events_of(zeek, source_of(twin, f"{log}.json"))
-    assert len(events) == len(twins) > 0
+    logs = sorted(path.name.removesuffix(".log.gz") for path in (folder / "zeek-default").glob("*.log.gz"))
+    assert len(logs) == 15
+    for log in logs:
+        text = gzip.decompress((folder / "zeek-default" / f"{log}.log.gz").read_bytes())
+        twin = gzip.decompress((folder / "zeek-json" / f"{log}.json.gz").read_bytes())
+        events = events_of(zeek, source_of(text, f"{log}.log"))
+        twins = events_of(zeek, source_of(twin, f"{log}.json"))
+        assert len(events) == len(twins) > 0, log
+        for event, other in zip(events, twins, strict=True):
+            assert _ecs(event) == _ecs(other)
+            names = {name for name in other.doc["zeek"] if name[0] != "_"}  # _path and the like: the writer's
+            assert names == event.doc["zeek"].keys()
 
-    def told(event: Event) -> str:
-        doc = {name: value for name, value in event.doc.items() if name not in ("log", "event", "zeek")}
-        return json.dumps([doc, event.doc["event"]["dataset"]], sort_keys=True)
 
-    assert sorted(map(told, events)) == sorted(map(told, twins))
-    own = [{name: value for name, value in one.doc["zeek"].items() if name[0] != "_"} for one in twins]
-    assert sorted(sorted(one) for one in own) == sorted(sorted(one.doc["zeek"]) for one in events), "the same names"
+def _ecs(event: Event) -> dict[str, Any]:
+    doc = {name: value for name, value in event.doc.items() if name not in ("log", "zeek")}
+    return {**doc, "event": {name: value for name, value in doc["event"].items() if name != "original"}}
 
 
 @pytest.mark.data
 def test_every_real_log_is_claimed_and_read(test_data: Path) -> None:
-    for path in sorted((test_data / "zeek-logs" / "slips").rglob("*.log")):
+    folder = test_data / "zeek-logs"
+    logs = sorted(path for path in folder.rglob("*.log") if path.is_file())
+    assert len(logs) == 29
+    odd: dict[str, int] = {}
+    for path in logs:
         data = path.read_bytes()
         source = source_of(data, path.name)
         assert zeek.claims(source.head) >= 80, path
         found = read_all(zeek, source)
-        assert all(one.kept for one in found if isinstance(one, Bad)), path
         records = [line for line in data.splitlines() if line and not line.startswith((b"#", b"\t#"))]
         assert sum(isinstance(one, Event) for one in found) == len(records), path
+        if bad := [one for one in found if isinstance(one, Bad)]:
+            assert all(one.kept for one in bad), path
+            odd[f"{path.parent.name}/{path.name}"] = len(bad)
+    # the last line of it has 23 columns of 26, so that two values stand below the wrong type
+    assert odd == {"test10-mixed-zeek-dir/notice.log": 3}
+
+
+@pytest.mark.data
+def test_logs_inside_the_recordings_of_attacks(test_data: Path) -> None:
+    read = 0
+    for archive in sorted((test_data / "host-json/otrf/compound").rglob("*_zeek_logs.zip")):
+        for source in inputs(str(archive), Limits()):
+            assert not isinstance(source, Bad)
+            assert zeek.claims(source.head) == 99
+            read += len(events_of(zeek, source))
+    assert read == 545
