@@ -75,7 +75,9 @@ def _with_common(command: click.Command) -> click.Command:
     """Give a command, and all below it, --config, --data, --lang and --json: they may stand behind its name too."""
     if not any(parameter.name == "config_file" for parameter in command.params):
         command.params += _common()
+    command.options_metavar = _("[OPTIONS]")
     if isinstance(command, click.Group):
+        command.subcommand_metavar = _("COMMAND [ARGS]…")
         for inner in command.commands.values():
             _with_common(inner)
     return command
@@ -120,12 +122,11 @@ def build() -> click.Group:
     """Make the command in the language in force."""
     group = Commands(
         "vonggac",
-        params=_common(),
         help=_("Vọng Gác, the sentry's post: real logs in, alerts out."),
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
         epilog="vonggac scan /srv/logs --rules sigmahq --min-level high",
     )
-    return click.version_option(__version__, message="vonggac %(version)s")(group)
+    return click.version_option(__version__, message="vonggac %(version)s")(_with_common(group))
 
 
 def main() -> NoReturn:

@@ -30,7 +30,7 @@ _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w":
 def options_of_inputs(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add PATH… and the options about how it is read."""
     for decorate in (
-        click.option("--workers", type=click.IntRange(1, 256), help=_("processes; by default one a core")),
+        click.option("--workers", type=click.IntRange(1, 256), metavar="N", help=_("processes; by default one a core")),
         click.option("--summary", type=click.Path(path_type=Path), metavar="FILE", help=_("counts as JSON to a file")),
         click.option(
             "--logsource", metavar="product=P,category=C,service=S", help=_("what the inputs are, in Sigma's words")
