@@ -126,7 +126,8 @@ def build() -> click.Group:
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
         epilog="vonggac scan /srv/logs --rules sigmahq --min-level high",
     )
-    return click.version_option(__version__, message="vonggac %(version)s")(_with_common(group))
+    _with_common(group)
+    return click.version_option(__version__, message="vonggac %(version)s")(group)
 
 
 def main() -> NoReturn:

@@ -11,7 +11,8 @@ import orjson
 from vonggac.cli import Context, Unusable
 from vonggac.cli.packs import BUILTIN, active
 from vonggac.cli.show import COLOURS, safe, table, wants_json
-from vonggac.i18n import _, later
+from vonggac.cli.titles import titles
+from vonggac.i18n import _, language, later
 
 
 @click.group(help=_("Rule packs: ours, SigmaHQ's, the province's own."))
@@ -76,7 +77,8 @@ def _list_rules(context: Context, name: str) -> None:
             told = {"id": one.ref.id, "name": one.ref.name, "level": one.ref.level, "logsource": str(one.source)}
             click.echo(orjson.dumps(told | {"path": one.path, "line": one.line}))
         return
-    shown = [[one.ref.level, one.ref.name, str(one.source), one.ref.id] for one in found]
+    named = titles(language())
+    shown = [[one.ref.level, named.get(one.ref.id, one.ref.name), str(one.source), one.ref.id] for one in found]
     table([_("level"), _("name"), _("log source"), "id"], shown, [COLOURS[one.ref.level] for one in found])
 
 
