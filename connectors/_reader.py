@@ -10,7 +10,7 @@ from typing import Final
 
 from connectors._frame import Damaged, Header, Section
 from connectors._journal import JUMP, Head, Journal, first_header, meta_of
-from connectors._segment import Damage, header_at, next_frame, numbers, records_of
+from connectors._segment import Damage, header_at, name_of, numbers, records_of, step_over
 from vonggac.logport import Batch, Gap, Part
 
 log: Final = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class Reader:
         self._parts: dict[tuple[str, int], Part] = {}
         self._origin: dict[str, int] = {}  # where Parts without a position begin
         self._head = self._file = self._segment = -1
-        self._at = 0
+        self._at = self._body = 0
         self._number = -1  # of the last frame read
         self._why = ""  # the last damage, until all it cost has been told
         self._located = False
@@ -130,7 +130,8 @@ class Reader:
     def _open(self, number: int) -> bool:
         if self._file >= 0:
             os.close(self._file)
-        self._segment, self._at, self._file = number, 0, -1
+        self._segment, self._at, self._body, self._file = number, 0, 0, -1
+        self._number = number - 1
         try:
             self._file = self.journal.open(number)
         except FileNotFoundError:
@@ -147,8 +148,8 @@ class Reader:
         found = [n for n in numbers(self.journal.folder) if self._segment < n <= head.segment]
         if not found:
             return False
-        if found[0] > self._number + 1 and self._number >= 0 and not self._why:
-            self._why = _RETIRED
+        if found[0] > self._number + 1 and not self._why and (self.journal.folder / name_of(self._segment)).exists():
+            self._note(self._at, 0, f"the file ends before frame {self._number + 1}")
         self._open(found[0])
         return True
 
@@ -158,16 +159,16 @@ class Reader:
         try:
             header = header_at(self._file, self._at, size, self.journal.id)
         except Damaged as error:
-            after = next_frame(self._file, self._at + 1, size, self.journal.id)
+            start, after = step_over(self._file, self._body, self._at, size, self.journal.id)
             after = limit if after == size else after
-            self._note(after - self._at, str(error))
-            self._at = after
+            self._note(start, after - start, str(error))
+            self._at = self._body = after
             return None
         if header.number <= self._number:
-            self._note(header.size, f"frame {header.number} after frame {self._number}")
+            self._note(self._at, header.size, f"frame {header.number} after frame {self._number}")
             self._at += header.size
             return None
-        self._number = header.number
+        self._number, self._body = header.number, self._at + header.length
         return header
 
     def _take(self, header: Header, section: Section, found: list[Batch | Gap]) -> int:
@@ -184,7 +185,7 @@ class Reader:
         try:
             records = records_of(self._file, self._at, header, section)
         except Damaged as error:
-            self._note(section.packed, str(error))
+            self._note(self._at, header.size, str(error))
             self._lost(part, section.first, section.next, found)
             return 0
         appended = _EPOCH + timedelta(microseconds=header.appended)
@@ -204,8 +205,8 @@ class Reader:
         lost = to - at if to - at < JUMP else None
         found.append(Gap(part, lost, self._why or _RETIRED))
 
-    def _note(self, length: int, reason: str) -> None:
-        damage = Damage(self.journal.label(self._segment), self._at, length, reason)
+    def _note(self, at: int, length: int, reason: str) -> None:
+        damage = Damage(self.journal.label(self._segment), at, length, reason)
         self.damage.append(damage)
         self._why = str(damage)
         log.error("%s", damage)

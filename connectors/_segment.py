@@ -74,35 +74,50 @@ def whole(file: int, at: int, limit: int, journal: bytes) -> Header:
     return header
 
 
-def next_frame(file: int, at: int, limit: int, journal: bytes) -> int:
-    """Find the next header at or after `at`, by its mark; `limit` when there is none."""
-    while at + LEAST <= limit:
-        data = os.pread(file, min(_READ, limit - at), at)
+def next_frame(file: int, at: int, limit: int, journal: bytes, end: int = 0) -> int:
+    """Find the next header that begins at or after `at` and before `limit`, by its mark; `limit` when there is none.
+
+    Its frame may reach to `end`, if that is further.
+    """
+    whole_end = max(limit, end)
+    while at < limit:
+        data = os.pread(file, min(_READ, limit - at + LEAST), at)
         if len(data) < LEAST:
             break
         # the mark stands 8 bytes into the frame
         found = data.find(MARK, 8)
         while found >= 0:
             try:
-                header_at(file, at + found - 8, limit, journal)
+                header_at(file, at + found - 8, whole_end, journal)
             except Damaged:
                 found = data.find(MARK, found + 1)
                 continue
-            return at + found - 8
+            return min(limit, at + found - 8)
         # a mark may lie across the end of what was read
         at += max(1, len(data) - 8 - len(MARK) + 1)
     return limit
 
 
+def step_over(file: int, body: int, at: int, limit: int, journal: bytes) -> tuple[int, int]:
+    """Find the frame after damage at `at`; give where the damage begins and ends.
+
+    `body` is the end of the last good header: when bytes are missing from the frame before, the next one begins in it.
+    """
+    found = next_frame(file, body, at, journal, limit) if body < at else at
+    return (body, found) if found < at else (at, next_frame(file, at + 1, limit, journal))
+
+
 def walk(file: int, at: int, limit: int, journal: bytes, name: str) -> Iterator[tuple[int, Header] | Damage]:
     """Yield (offset, header) of each frame from `at` up to `limit`, and a Damage for what lies between."""
+    body = at
     while at < limit:
         try:
             header = header_at(file, at, limit, journal)
         except Damaged as error:
-            after = next_frame(file, at + 1, limit, journal)
-            yield Damage(name, at, after - at, str(error))
-            at = after
+            start, at = step_over(file, body, at, limit, journal)
+            yield Damage(name, start, at - start, str(error))
+            body = at
         else:
             yield at, header
+            body = at + header.length
             at += header.size

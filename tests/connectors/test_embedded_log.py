@@ -20,6 +20,16 @@ SHARE = 1 << 20
 NOW = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 
 
+class TrackedLog(EmbeddedLog):
+    """A log that remembers its tasks, so that a test may leave them as a kill does."""
+
+    tasks: list[EmbeddedTask]
+
+    def join(self, group: str, topics: Sequence[str], worker: int, workers: int, *, rules: str = "") -> EmbeddedTask:
+        self.tasks.append(super().join(group, topics, worker, workers, rules=rules))
+        return self.tasks[-1]
+
+
 class Bench:
     """A log in a folder of a machine that tests can hurt."""
 
@@ -33,6 +43,7 @@ class Bench:
         self.dies_at = ""
         self.sync_fails = False
         self.keep = Keep(segment_bytes=4096)
+        self.tasks: list[EmbeddedTask] = []
         self.world = World(
             clock=lambda: self.now,
             sync=self._sync,
@@ -42,9 +53,9 @@ class Bench:
         )
 
     def open(self) -> EmbeddedLog:
-        return EmbeddedLog(
-            self.root, required={"events": ("store",)}, keep=self.keep, floors=Floors(), world=self.world
-        )
+        log = TrackedLog(self.root, required={"events": ("store",)}, keep=self.keep, floors=Floors(), world=self.world)
+        log.tasks = self.tasks
+        return log
 
     @contextmanager
     def dying(self, step: str) -> Iterator[None]:
@@ -81,8 +92,11 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path / "log")
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(tmp_path / "log")
+    yield bench
+    for task in bench.tasks:
+        task.close()
 
 
 @pytest.mark.parametrize("case", LOG_CONTRACT, ids=lambda case: case.__name__)
@@ -309,6 +323,7 @@ def test_poll_waits_no_longer_than_it_was_told(bench: Bench) -> None:
     waited: list[float] = []
     world = World(disk=bench.world.disk, sleep=waited.append)
     task = EmbeddedLog(bench.root, world=world).join("look", ("events",), 0, 1)
+    bench.tasks.append(task)
     task.start()
     assert task.poll(0.3, SHARE) == []
     assert sum(waited) == pytest.approx(0.3)
