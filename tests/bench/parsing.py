@@ -10,11 +10,11 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 HEAD = """# What is read, by real data
 
-`make parsing` writes this page: `vonggac parse` over each folder of the test data (public captures, logs and rules that
-nobody of the project wrote). `file` are inputs that no log collector claims: rule files, expected results, pictures,
-notes. They are hashed and given to YARA. "Failed" counts records that could not be read, in whole or in part; "kept" are those
-of them that were judged all the same (invalid UTF-8, a key that stands twice). Inputs that could not be read at all are
-listed below, each with its reason.
+`make parsing` writes this page: `vonggac parse` over each folder of the test data (public captures, logs and rules
+that nobody of the project wrote). `file` are inputs that no log collector claims: rule files, expected results,
+pictures, notes; they are hashed and given to YARA. "Failed" counts records that could not be read, in whole or in
+part; "kept" are those of them that were judged all the same (invalid UTF-8, a key that stands twice). Inputs that
+could not be read at all are listed below, each with its reason.
 
 | folder | collector | files | events | failed |
 |---|---|---:|---:|---:|
@@ -41,11 +41,15 @@ def main() -> None:
             events = counts["by_collector"].get(name, 0)
             failed = counts["failed_by_collector"].get(name, 0)
             page += f"| {folder.name} | {name} | {files:,} | {events:,} | {failed:,} |\n"
-        total = f"{counts['inputs']:,} | {counts['events']:,} | {counts['events_failed']:,} ({counts['events_kept']:,} kept)"
-        page += f"| **{folder.name}** | all | {total} |\n"
+        failed, kept = counts["events_failed"], counts["events_kept"]
+        page += (
+            f"| **{folder.name}** | all | {counts['inputs']:,} | {counts['events']:,} | {failed:,} ({kept:,} kept) |\n"
+        )
         for one in counts["inputs_failed"]:
             failures += f"| {one['path'].removeprefix(str(data) + '/')} | {one['reason'].replace('|', '¦')} |\n"
     page += "\n## Inputs that could not be read\n\n| input | reason |\n|---|---|\n" + failures
+    if not failures:
+        page += "| none | |\n"
     (ROOT / "docs" / "parsing.md").write_text(page, "utf-8")
 
 
