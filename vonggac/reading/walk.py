@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
+import struct
 import tarfile
 import zipfile
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
-from typing import BinaryIO, Final, cast
+from typing import IO, BinaryIO, Final, Self, cast
 
 from vonggac.event import Bad
 from vonggac.ports import Source
@@ -18,6 +19,10 @@ from vonggac.reading.source import READ_ERRORS, Allowance, BombError, Limits
 
 _ZIP: Final = b"PK\x03\x04"
 _EMPTY_ZIP: Final = b"PK\x05\x06"
+#: what zipfile and tarfile raise on damage besides READ_ERRORS: a negative seek, a short header, an unknown method
+_ODDITIES: Final = (ValueError, LookupError, ArithmeticError, struct.error, RuntimeError)
+_NO_HEADER: Final = (tarfile.InvalidHeaderError, tarfile.TruncatedHeaderError)  # type: ignore[attr-defined]  # not in the stub
+_DIRECTORY: Final = 16 << 20  # bytes of a zip's directory, which zipfile holds in memory some ten times over
 #: zip files that are documents or programs: YARA looks at them whole
 _NOT_ARCHIVES: Final = (".docx", ".xlsx", ".pptx", ".jar", ".war", ".apk", ".odt", ".ods", ".whl", ".epub")
 
@@ -93,37 +98,79 @@ def _opened(source: Source, limits: Limits, depth: int) -> Iterator[Source | Bad
                 yield Bad(found.path, "", reason_of(error))
 
 
+_CLIMBS: Final = "member climbs out of the archive's folder: not read"
+
+
 def _zip(source: Source, limits: Limits) -> Iterator[Source | Bad]:
-    with source.seekable() as file, zipfile.ZipFile(file) as archive:
+    with source.seekable() as file, _zip_of(file) as archive:
         allowance = _allowance(source, limits)
         for count, info in enumerate(archive.infolist()):
             path = f"{source.path}!{info.filename}"
             if info.is_dir() or _ignored(info.filename):
                 continue
-            if problem := _unfit(info.filename, count, limits):
-                yield Bad(path, "", problem)
+            if count >= limits.members:
+                yield Bad(path, "", _too_many(limits))
+                return
+            if _climbs(info.filename):
+                yield Bad(path, "", _CLIMBS)
                 continue
             if info.flag_bits & 1:
                 yield Bad(path, "", "member is encrypted: unpack it with its password first")
                 continue
             try:
-                with sources.spool(allowance.bounded(archive.open(info))) as spooled:
+                with _unzipped(archive, info, allowance) as spooled:
                     yield sources.member(path, spooled, _zip_time(info), limits)
             except BombError:
                 raise
-            except (*READ_ERRORS, NotImplementedError) as error:
+            except READ_ERRORS as error:
                 yield Bad(path, "", reason_of(error))
+
+
+def _zip_of(file: BinaryIO) -> zipfile.ZipFile:
+    """Open a zip whose directory is of a size to hold; raises READ_ERRORS alone."""
+    try:
+        return zipfile.ZipFile(cast(IO[bytes], _Sparing(file)))
+    except _ODDITIES as error:
+        raise _damaged(error) from error
+
+
+class _Sparing:
+    """The file as zipfile sees it: its directory is the one thing that it reads whole, whatever its size."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.seek, self.tell, self.close = file.seek, file.tell, file.close
+
+    def seekable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        if size > _DIRECTORY:
+            raise BombError(f"zip directory of {size:,} bytes: read up to {_DIRECTORY:,}")  # noqa: EM102
+        return self._file.read(size)
+
+
+def _unzipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo, allowance: Allowance) -> BinaryIO:
+    """Spool a member; raises READ_ERRORS alone."""
+    try:
+        return sources.spool(allowance.bounded(archive.open(info)))
+    except _ODDITIES as error:
+        raise _damaged(error) from error
 
 
 def _tar(source: Source, limits: Limits) -> Iterator[Source | Bad]:
     stream = _allowance(source, limits).bounded(source.open())
-    with stream, tarfile.open(fileobj=stream, mode="r|") as archive:
-        for count, info in enumerate(archive):
+    contents = _allowance(source, limits)  # a sparse member's holes are no bytes of the stream
+    with stream, tarfile.open(fileobj=stream, mode="r|", tarinfo=_Member) as archive:
+        for count, info in enumerate(_tar_members(archive)):
             path = f"{source.path}!{info.name}"
             if info.isdir() or _ignored(info.name):
                 continue
-            if problem := _unfit(info.name, count, limits):
-                yield Bad(path, "", problem)
+            if count >= limits.members:
+                yield Bad(path, "", _too_many(limits))
+                return
+            if _climbs(info.name):
+                yield Bad(path, "", _CLIMBS)
                 continue
             content = archive.extractfile(info) if info.isreg() else None
             if content is None:
@@ -133,21 +180,48 @@ def _tar(source: Source, limits: Limits) -> Iterator[Source | Bad]:
                 modified = datetime.fromtimestamp(info.mtime, UTC)
             except (OverflowError, OSError, ValueError):
                 modified = source.modified
-            with sources.spool(cast(BinaryIO, content)) as spooled:
+            with sources.spool(contents.bounded(content)) as spooled:
                 yield sources.member(path, spooled, modified, limits)
+
+
+class _Member(tarfile.TarInfo):
+    """A header whose damage is said: tarfile takes any but the first for the end of the archive."""
+
+    @classmethod
+    def fromtarfile(cls, tarfile: tarfile.TarFile) -> Self:
+        try:
+            return super().fromtarfile(tarfile)
+        except _NO_HEADER as error:
+            raise _damaged(error) from error
+
+
+def _tar_members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """Yield the members; raises READ_ERRORS alone."""
+    while True:
+        try:
+            info = archive.next()
+        except _ODDITIES as error:
+            raise _damaged(error) from error
+        if info is None:
+            return
+        archive.members.clear()  # type: ignore[attr-defined]  # not in the stub; what is read is not asked for again
+        yield info
+
+
+def _damaged(error: Exception) -> OSError:
+    return OSError(f"damaged archive: {error or type(error).__name__}")
 
 
 def _allowance(source: Source, limits: Limits) -> Allowance:
     return Allowance(source.size or len(source.head.data), limits, "archive")
 
 
-def _unfit(name: str, count: int, limits: Limits) -> str | None:
-    parts = PurePosixPath(name.replace("\\", "/")).parts
-    if ".." in parts or name.startswith("/"):
-        return "member climbs out of the archive's folder: not read"
-    if count >= limits.members:
-        return f"member number {count + 1:,}: an archive is read up to {limits.members:,}"
-    return None
+def _climbs(name: str) -> bool:
+    return ".." in PurePosixPath(name.replace("\\", "/")).parts or name.startswith("/")
+
+
+def _too_many(limits: Limits) -> str:
+    return f"it and what follows are not read: an archive is read up to {limits.members:,} members"
 
 
 def _ignored(name: str) -> bool:
@@ -164,4 +238,4 @@ def _zip_time(info: zipfile.ZipInfo) -> datetime:
 def reason_of(error: BaseException) -> str:
     """Give an error as the reason people read: its text, or its kind where it has none."""
     text = (error.strerror if isinstance(error, OSError) and error.strerror else str(error)).strip()
-    return text.splitlines()[0] if text else type(error).__name__
+    return text.splitlines()[0][:300] if text else type(error).__name__

@@ -8,8 +8,11 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vonggac.event import Bad
+from vonggac.reading import walk
 from vonggac.reading.source import Limits
 from vonggac.reading.walk import files, inputs
 
@@ -119,6 +122,61 @@ def test_a_zip_bomb_is_stopped_over_all_its_members(tmp_path: Path) -> None:
     found = list(inputs(str(path), Limits(ratio=2)))
     assert isinstance(found[-1], Bad)
     assert found[-1].reason == "archive unpacks to more than 2 times its size: a bomb"
+
+
+def test_a_sparse_member_is_counted_with_its_holes(tmp_path: Path) -> None:
+    header = tarfile.TarInfo("holes.log")
+    header.pax_headers = {"GNU.sparse.major": "0", "GNU.sparse.minor": "1", "GNU.sparse.name": "holes.log",
+                          "GNU.sparse.size": str(1 << 40), "GNU.sparse.map": "0,512"}  # fmt: skip
+    header.size = 512
+    with tarfile.open(tmp_path / "sparse.tar", "w", format=tarfile.PAX_FORMAT) as archive:
+        archive.addfile(header, io.BytesIO(b"x" * 512))
+    assert contents(tmp_path / "sparse.tar") == {"": "archive unpacks to more than 250 times its size: a bomb"}
+
+
+def test_a_zip_of_endless_names_is_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walk, "_DIRECTORY", 100)
+    path = tmp_path / "names.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(9):
+            archive.writestr(f"{number}.log", "x\n")
+    assert contents(path) == {"": "zip directory of 459 bytes: read up to 100"}
+
+
+def test_members_above_the_limit_are_named_once(tmp_path: Path) -> None:
+    path = tmp_path / "many.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(9):
+            archive.writestr(f"{number}.log", "x\n")
+    found = list(inputs(str(path), Limits(members=2)))
+    assert len(found) == 3
+    assert found[2] == Bad(f"{path}!2.log", "", "it and what follows are not read: an archive is read up to 2 members")
+
+
+def test_a_damaged_header_inside_a_tar_is_no_end(tmp_path: Path) -> None:
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as archive:
+        for name in ("a.log", "b.log", "c.log"):
+            one = tarfile.TarInfo(name)
+            one.size = 2
+            archive.addfile(one, io.BytesIO(b"x\n"))
+    data = bytearray(made.getvalue())
+    data[1024 + 150] ^= 1  # the checksum of b.log's header
+    (tmp_path / "day.tar").write_bytes(data)
+    assert contents(tmp_path / "day.tar") == {"!a.log": b"x\n", "": "damaged archive: bad checksum"}
+
+
+@given(place=st.integers(0, 250), value=st.integers(0, 255))
+def test_a_damaged_zip_raises_nothing(tmp_path_factory: pytest.TempPathFactory, place: int, value: int) -> None:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.log", "a\n")
+        archive.writestr("b.log", "b\n")
+    data = bytearray(made.getvalue())
+    data[place % len(data)] = value
+    path = tmp_path_factory.mktemp("zip") / "day.zip"
+    path.write_bytes(data)
+    contents(path)
 
 
 @pytest.mark.parametrize("data", [b"PK\x03\x04 no zip", b"\x1f\x8bno gzip", b"x" * 257 + b"ustar no tar"])
