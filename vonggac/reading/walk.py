@@ -34,35 +34,43 @@ def files(paths: Iterable[str]) -> Iterator[str | Bad]:
     """
     seen: set[tuple[int, int]] = set()
     for path in paths:
-        yield from _files(os.fspath(path), seen, frozenset())
+        yield from _files(os.fspath(path), seen)
 
 
-def _files(path: str, seen: set[tuple[int, int]], above: frozenset[tuple[int, int]]) -> Iterator[str | Bad]:
-    try:
-        status = os.stat(path)  # noqa: PTH116  one call for kind and identity
-    except OSError as error:
-        reason = error.strerror or str(error)
-        yield Bad(sources.display(path), "", f"dangling link: {reason}" if os.path.islink(path) else reason)  # noqa: PTH114
-        return
-    identity = (status.st_dev, status.st_ino)
-    if stat.S_ISREG(status.st_mode):
-        if identity not in seen:
-            seen.add(identity)
-            yield path
-    elif not stat.S_ISDIR(status.st_mode):
-        yield Bad(sources.display(path), "", f"is a {sources.kind_of(status.st_mode)}, not a file")
-    elif identity in above:
-        yield Bad(sources.display(path), "", "link loop: it leads back to a folder above it")
-    elif identity not in seen:
-        seen.add(identity)
+def _files(top: str, seen: set[tuple[int, int]]) -> Iterator[str | Bad]:
+    """Walk without recursion: folders may lie deeper in each other than Python calls may."""
+    above: list[tuple[int, int]] = []  # the folders that are open
+    todo: list[Iterator[str]] = [iter([top])]  # what is left of each, and before them `top` itself
+    while todo:
+        path = next(todo[-1], None)
+        if path is None:
+            todo.pop()
+            del above[-1:]
+            continue
         try:
-            names = sorted(os.listdir(path))  # noqa: PTH208  names, not Paths: they may be any bytes
+            status = os.stat(path)  # noqa: PTH116  one call for kind and identity
         except OSError as error:
-            yield Bad(sources.display(path), "", error.strerror or str(error))
-            return
-        for name in names:
-            if name != "__MACOSX":
-                yield from _files(os.path.join(path, name), seen, above | {identity})  # noqa: PTH118
+            reason = error.strerror or str(error)
+            yield Bad(sources.display(path), "", f"dangling link: {reason}" if os.path.islink(path) else reason)  # noqa: PTH114
+            continue
+        identity = (status.st_dev, status.st_ino)
+        if stat.S_ISREG(status.st_mode):
+            if identity not in seen:
+                seen.add(identity)
+                yield path
+        elif not stat.S_ISDIR(status.st_mode):
+            yield Bad(sources.display(path), "", f"is a {sources.kind_of(status.st_mode)}, not a file")
+        elif identity in above:
+            yield Bad(sources.display(path), "", "link loop: it leads back to a folder above it")
+        elif identity not in seen:
+            seen.add(identity)
+            try:
+                names = sorted(os.listdir(path))  # noqa: PTH208  names, not Paths: they may be any bytes
+            except OSError as error:
+                yield Bad(sources.display(path), "", error.strerror or str(error))
+                continue
+            above.append(identity)
+            todo.append(iter([os.path.join(path, name) for name in names if name != "__MACOSX"]))  # noqa: PTH118
 
 
 def inputs(path: str, limits: Limits, stop: int | None = None) -> Iterator[Source | Bad]:
@@ -106,7 +114,7 @@ def _zip(source: Source, limits: Limits) -> Iterator[Source | Bad]:
         allowance = _allowance(source, limits)
         for count, info in enumerate(archive.infolist()):
             path = f"{source.path}!{info.filename}"
-            if info.is_dir() or _ignored(info.filename):
+            if info.filename.endswith("/") or _ignored(info.filename):
                 continue
             if count >= limits.members:
                 yield Bad(path, "", _too_many(limits))

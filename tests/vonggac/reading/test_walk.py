@@ -66,6 +66,16 @@ def test_what_is_no_file_is_named(tmp_path: Path) -> None:
     ]
 
 
+def test_folders_may_lie_deeper_than_calls_may(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for _ in range(1_200):
+        os.mkdir("d")  # noqa: PTH102  relative: the whole path is too long for one call
+        os.chdir("d")
+    Path("a.log").write_text("x\n")
+    monkeypatch.chdir(tmp_path)
+    assert list(files(["."])) == ["./" + "d/" * 1_200 + "a.log"]
+
+
 def test_a_zip_is_opened_and_its_oddities_named(tmp_path: Path) -> None:
     path = tmp_path / "day.zip"
     inner = io.BytesIO()
