@@ -163,13 +163,13 @@ def _places(chunk: bytes, end: int, *, trusted: bool) -> list[Place]:
     places: list[Place] = []
     at = CHUNK_HEADER
     previous: int | None = None
-    while at + _SMALLEST <= end:
+    while at + _FILLER <= end:
         place = _record(chunk, at, end, None if previous is None else previous + 1)
         if place is None:
             next_at = _next(chunk, at + _FILLER, end)
             if next_at is None:
                 if any(chunk[at:end]):
-                    places.append(Place(at, max(end - at, _FILLER), None))
+                    places.append(Place(at, end - at, None))
                 break
             place = Place(at, next_at - at, None)
         elif not trusted and previous is not None and place.number is not None and place.number <= previous:

@@ -58,6 +58,17 @@ def test_a_hole_is_found_by_the_records_around_it() -> None:
     ]
 
 
+def test_rubbish_in_the_last_bytes_of_a_chunk_is_a_hole_where_one_fits() -> None:
+    for left in (1, 27, 28, 29, 40):
+        size = CHUNK - CHUNK_HEADER - left
+        record = struct.pack("<4sIQ", b"**\0\0", size, 7).ljust(size - 4, b"\1") + struct.pack("<I", size)
+        full = bytes(CHUNK_HEADER) + record + b"\2" * left
+        found = frame(full)
+        assert found.places[0] == Place(CHUNK_HEADER, size, 7)
+        assert found.places[1:] == ([Place(CHUNK - left, left, None)] if left >= 29 else [])
+        assert len(mended(full, found)) == CHUNK
+
+
 def test_a_mended_chunk_can_be_walked_again() -> None:
     broken = bytearray(THREE)
     broken[:CHUNK_HEADER] = bytes(CHUNK_HEADER)
