@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PATHS ?=
 DEBIAN := tshark
 
-.PHONY: run test setup setup-dev system-packages format lint types layers tests lock messages parsing clean
+.PHONY: run test setup setup-dev system-packages format lint types layers tests lock messages parsing kill-test clean
 
 run: setup
 	@mkdir -p var/inbox
@@ -69,6 +69,9 @@ messages: setup-dev  # the Vietnamese catalogue: our messages and click's; write
 
 parsing: setup-dev  # docs/parsing.md from the real test data
 	@$(BIN)/python -P tests/bench/parsing.py $${VONGGAC_TEST_DATA:-../shared/data}
+
+kill-test: setup-dev  # 320 kills of the event log's owners, between all steps of a commit and at random
+	@$(BIN)/python -P tests/bench/kill_log.py 160
 
 clean:
 	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import re
 import shutil
 import time
 import uuid
@@ -34,6 +35,7 @@ FORMAT: Final = 1
 #: Added to every offset when nobody can know how many records were lost, so that no offset is given twice.
 JUMP: Final = 1 << 32
 LOCK_S: Final = 10.0
+_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 
 def _disk(path: Path) -> tuple[int, int]:
@@ -263,6 +265,13 @@ class Follower:
             self._at = max(start, limit)
         finally:
             os.close(file)
+
+
+def check_name(name: str) -> None:
+    """Refuse a topic or a group that could not be a folder's name; raises ValueError."""
+    if not _NAME.fullmatch(name):
+        msg = f"{name!r}: a name is a lower-case letter, then at most 31 letters, digits, - and _"
+        raise ValueError(msg)
 
 
 @contextmanager

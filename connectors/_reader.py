@@ -17,6 +17,7 @@ log: Final = logging.getLogger(__name__)
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _RETIRED: Final = "deleted by retention"
+_UNKNOWN: Final = "the journal's head was damaged: nobody knows whether there were more"
 
 
 class Reader:
@@ -39,6 +40,7 @@ class Reader:
         self._head = self._file = self._segment = -1
         self._at = self._body = 0
         self._number = -1  # of the last frame read
+        self._hurt = False  # since the last frame read
         self._why = ""  # the last damage, until all it cost has been told
         self._located = False
         self._settled = -1  # number of the head that was last reached
@@ -148,7 +150,7 @@ class Reader:
         found = [n for n in numbers(self.journal.folder) if self._segment < n <= head.segment]
         if not found:
             return False
-        if found[0] > self._number + 1 and not self._why and (self.journal.folder / name_of(self._segment)).exists():
+        if found[0] > self._number + 1 and not self._hurt and (self.journal.folder / name_of(self._segment)).exists():
             self._note(self._at, 0, f"the file ends before frame {self._number + 1}")
         self._open(found[0])
         return True
@@ -168,6 +170,9 @@ class Reader:
             self._note(self._at, header.size, f"frame {header.number} after frame {self._number}")
             self._at += header.size
             return None
+        if header.number > self._number + 1 and not self._hurt:
+            self._note(self._at, 0, f"frame {header.number} follows frame {self._number}")
+        self._hurt = False
         self._number, self._body = header.number, self._at + header.length
         return header
 
@@ -203,12 +208,12 @@ class Reader:
 
     def _lost(self, part: Part, at: int, to: int, found: list[Batch | Gap]) -> None:
         lost = to - at if to - at < JUMP else None
-        found.append(Gap(part, lost, self._why or _RETIRED))
+        found.append(Gap(part, lost, _UNKNOWN if lost is None else self._why or _RETIRED))
 
     def _note(self, at: int, length: int, reason: str) -> None:
         damage = Damage(self.journal.label(self._segment), at, length, reason)
         self.damage.append(damage)
-        self._why = str(damage)
+        self._why, self._hurt = str(damage), True
         log.error("%s", damage)
 
     def _part(self, key: str) -> Part:

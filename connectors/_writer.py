@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from connectors._frame import MAX_FRAME, Damaged, Header, Section, encode, pack
-from connectors._journal import JUMP, Head, Journal, Owner, State, World, first_header, hold, sync_folder
+from connectors._journal import JUMP, Head, Journal, Owner, State, World, check_name, first_header, hold, sync_folder
 from connectors._segment import Damage, name_of, next_frame, numbers, walk, whole
 from vonggac.logport import Fenced, Full, Out, SyncFailed, TooBig
 
@@ -33,7 +33,7 @@ class _End:
     """Where the last segment ends, as far as mending got."""
 
     at: int = 0  # after the last whole frame
-    hurt: bool = False  # something below the head, or what nobody can tell from it, is lost
+    hurt: bool = False  # something below the head is lost; or the head is, and nobody can tell
 
 
 class Writer:
@@ -107,6 +107,7 @@ class Writer:
             if key in groups:
                 groups[key].append(out.record)
             else:
+                check_name(out.topic)
                 groups[key] = [out.record]
         sections, packed = [], []
         for (topic, shard), records in groups.items():
@@ -220,7 +221,7 @@ class Writer:
             self._appended = max(self._appended, head.appended)
             for key, at in head.ends.items():
                 self.state.ends[key] = max(at, self.state.ends.get(key, 0))
-        elif end.hurt:
+        elif found:
             self._number, self._sequence = self._number + JUMP, self._sequence + JUMP
             self.state.ends = {key: at + JUMP for key, at in self.state.ends.items()}
         if found and not end.hurt and end.at > 0:
@@ -255,7 +256,7 @@ class Writer:
                 else:
                     self._take(item[1])
                     end.at = item[0] + item[1].size
-            end.hurt = end.at < known or (last and head is not None and number < head.segment)
+            end.hurt = end.at < known or (last and (head is None or number < head.segment))
             if last:
                 self._mend_tail(file, number, known, head, end)
             return end
@@ -278,7 +279,6 @@ class Writer:
                         "%s: offset %d: %d torn bytes cut: %s", self.journal.label(number), at, size - at, error
                     )
                     os.ftruncate(file, at)
-                    end.hurt = end.hurt or head is None
                     break
                 self._note(Damage(self.journal.label(number), at, after - at, str(error)))
                 at = after

@@ -10,7 +10,6 @@ There are no offset files. `zstd -dc` of a segment prints the records.
 from __future__ import annotations
 
 import logging
-import re
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from connectors._journal import Follower, Journal, Owner, State, World, create, journals, locked
+from connectors._journal import Follower, Journal, Owner, State, World, check_name, create, journals, locked
 from connectors._lag import lag_of
 from connectors._reader import Reader
 from connectors._retain import Keep, committed, sweep
@@ -30,7 +29,6 @@ __all__ = ["MAX_MARKS", "MAX_RECORD", "STEPS", "Damage", "EmbeddedLog", "Embedde
 
 log: Final = logging.getLogger(__name__)
 
-_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _PAUSE_S: Final = (0.002, 0.05)  # between looks for something new: it begins short
 _MAX_MARK: Final = 64 << 10
 
@@ -67,7 +65,7 @@ class EmbeddedLog:
     def join(self, group: str, topics: Sequence[str], worker: int, workers: int, *, rules: str = "") -> EmbeddedTask:
         """Name a piece of work (`EventLog.join`)."""
         for name in (group, *topics):
-            _check_name(name)
+            check_name(name)
         if not 0 <= worker < workers:
             msg = f"worker {worker} of {workers}: the first is 0"
             raise ValueError(msg)
@@ -194,9 +192,6 @@ class EmbeddedTask:
         if self._writer is None:
             msg = "commit before start"
             raise ValueError(msg)
-        outs = list(outs)
-        for topic in {out.topic for out in outs}:
-            _check_name(topic)
         for part, at in upto.items():
             if at > self._readers.given.get(part, -1):
                 msg = f"position {at} of {part} was never read"
@@ -336,12 +331,6 @@ def _epoch(follower: Follower) -> int:
 
 def _is_of(part: Part, journal: Journal) -> bool:
     return part.split("/")[1] == f"{journal.name}.{journal.id[:8].hex()}"
-
-
-def _check_name(name: str) -> None:
-    if not _NAME.fullmatch(name):
-        msg = f"{name!r}: a name is a lower-case letter, then at most 31 letters, digits, - and _"
-        raise ValueError(msg)
 
 
 def _check_marks(marks: Mapping[str, bytes], after: Mapping[str, bytes]) -> None:

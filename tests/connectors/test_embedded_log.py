@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from connectors._benchlog import bench_log
 from connectors.embedded_log import MAX_RECORD, STEPS, EmbeddedLog, EmbeddedTask, Floors, Keep, World
 from vonggac.logport import Batch, Fenced, Full, Gap, Out, SyncFailed
 from vonggac.logtesting import LOG_CONTRACT, Killed, LogBench
@@ -327,3 +328,13 @@ def test_poll_waits_no_longer_than_it_was_told(bench: Bench) -> None:
     task.start()
     assert task.poll(0.3, SHARE) == []
     assert sum(waited) == pytest.approx(0.3)
+
+
+def test_the_bench_writes_and_reads_all_of_it(tmp_path: Path) -> None:
+    records = [b'{"n":%d,"text":"%s"}' % (n, b"x" * (n % 97)) for n in range(500)]
+    speed = bench_log(tmp_path / "log", records, events=3000, batch=1000)
+    assert speed.events == 3000
+    assert speed.stored_an_event < speed.bytes_an_event
+    assert min(speed.written_a_second, speed.read_a_second, speed.commit_p99_ms) > 0
+    with pytest.raises(ValueError, match="no records"):
+        bench_log(tmp_path / "other", [], events=1)

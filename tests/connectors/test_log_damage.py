@@ -212,7 +212,9 @@ def test_a_hurt_log_gives_only_what_was_written_and_tells_the_rest(made: Made, w
 
 @MANY
 @given(place=st.integers(0, 300), value=st.integers(0, 255), wounds=st.lists(WOUNDS, max_size=1))
-def test_a_hurt_head_costs_nothing_but_the_exact_count(made: Made, place: int, value: int, wounds: list[Hurt]) -> None:
+def test_a_hurt_head_costs_no_record_and_no_offset_is_used_twice(
+    made: Made, place: int, value: int, wounds: list[Hurt]
+) -> None:
     with copy_of(made) as root:
         head = root / "collect-0" / "head"
         data = bytearray(head.read_bytes())
