@@ -134,7 +134,9 @@ def _check(tree: Mapping[str, Any], file: str) -> None:
 def _flat(tree: Mapping[str, Any], prefix: str) -> list[str]:
     found: list[str] = []
     for name, value in tree.items():
-        found += _flat(value, f"{prefix}{name}.") if isinstance(value, dict) and value else [prefix + name]
+        key = prefix + name
+        section = isinstance(value, dict) and (value or any(one.startswith(f"{key}.") for one in keys()))
+        found += _flat(value, f"{key}.") if section else [key]
     return found
 
 

@@ -109,4 +109,4 @@ def _problem(issue: SigmaValidationIssue, rule: Any) -> Problem:
 #: need ATT&CK or D3FEND data, which pySigma downloads
 EXCLUDED: Final = frozenset(("attacktag", "d3_fendtag"))
 #: of severity high in pySigma, yet such a rule does what it says
-STYLE: Final = frozenset(("SpecificInsteadOfGenericLogsourceIssue",))
+STYLE: Final = frozenset(("SpecificInsteadOfGenericLogsourceIssue", "FilenameLengthIssue"))

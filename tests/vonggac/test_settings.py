@@ -58,3 +58,9 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 def test_every_key_is_shown_and_has_a_twin() -> None:
     assert set(shown(load(None, {}))) == set(keys())
     assert twin("scan.zone") == "VONGGAC_SCAN__ZONE"
+
+
+def test_an_empty_section_says_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "vonggac.toml"
+    file.write_text("[rules]\n# packs = []\n[rules.expand]\n[scan]\n")
+    assert load(str(file), {}) == load(None, {})

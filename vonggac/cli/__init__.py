@@ -50,8 +50,19 @@ class Unusable(click.ClickException):
         click.echo(f"vonggac: {self.message}", file=file, err=file is None)
 
 
+class ReaderLeftError(Exception):
+    """The reader of our output left (`| head`): exit status 0. No OSError, for which click has its own way."""
+
+
 class Commands(click.Group):
     """Loads a command's module only when it is called: `--help` imports none of them."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; the reader of its output may leave at any time."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise ReaderLeftError from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """List the commands in reading order."""
@@ -132,6 +143,10 @@ def build() -> click.Group:
 
 def main() -> NoReturn:
     """Run the command line; exit statuses are those of cli.md: 0, 1, 2, 3, 130."""
+    if (
+        sys.stdout is None or sys.stderr is None
+    ):  # closed by who started us: what we open next would stand in their place
+        sys.exit(2)
     try:
         speak(wanted(sys.argv[1:], os.environ))
     except ValueError as error:
@@ -151,7 +166,7 @@ def main() -> NoReturn:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except BrokenPipeError:  # the reader of our output left: nothing to say to it
+    except (ReaderLeftError, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(0)
 

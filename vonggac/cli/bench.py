@@ -28,7 +28,8 @@ from vonggac.reading.source import Limits
 from vonggac.reading.walk import files, inputs
 
 
-@click.group(help=_("Measure itself on this machine; figures as JSON with --json."))
+@click.group(help=_("Measure itself on this machine; figures as JSON with --json."),
+             epilog="vonggac bench scan /srv/evtx --json")  # fmt: skip
 def bench() -> None:
     """Hold the commands below."""
 

@@ -11,12 +11,13 @@ from vonggac.i18n import _
 from vonggac.settings import shown, twin
 
 
-@click.group(help=_("Settings in force."))
+@click.group(help=_("Settings in force."), epilog="vonggac config show")
 def config() -> None:
     """Hold the commands below."""
 
 
-@config.command("show", help=_("Print every setting, its value and its environment twin; secrets are masked."))
+@config.command("show", help=_("Print every setting, its value and its environment twin; secrets are masked."),
+                epilog="vonggac config show --config vonggac.toml --json")  # fmt: skip
 @click.pass_obj
 def show(context: Context) -> None:
     """Print a key a line, or one JSON object."""

@@ -14,8 +14,9 @@ import click
 import orjson
 
 from vonggac import shelf
-from vonggac.cli import Unusable
+from vonggac.cli import ReaderLeftError, Unusable
 from vonggac.cli.show import safe
+from vonggac.cli.whole import whole
 from vonggac.event import LEVELS, Bad, LogSource
 from vonggac.i18n import _
 from vonggac.pipeline.job import Outcome
@@ -108,14 +109,20 @@ def this_machine() -> Iterator[str | Bad]:
         yield JOURNAL
 
 
+def unwritten(error: OSError, output: Path | None) -> Exception:
+    """Give what to raise for results that could not be written; a pipe's reader that left is no fault."""
+    if isinstance(error, BrokenPipeError):
+        return ReaderLeftError()
+    return Unusable(f"{error.filename or output or _('standard output')}: {error.strerror or error}")
+
+
 def finish(outcome: Outcome, summary: Path | None, shown: int) -> None:
     """Write the summary file, and the summary's few lines to standard error."""
     counts = outcome.summary()
     if summary:
         try:
-            new = summary.with_name(summary.name + ".new")
-            new.write_bytes(orjson.dumps(counts, option=orjson.OPT_INDENT_2) + b"\n")
-            new.replace(summary)
+            with whole(summary) as stream:
+                stream.write(orjson.dumps(counts, option=orjson.OPT_INDENT_2) + b"\n")
         except OSError as error:
             raise Unusable(f"{summary}: {error.strerror}") from error  # noqa: EM102  the line itself
     for refused in counts["rules_refused"][: max(0, 20)]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from vonggac.cli import Context, Unusable
-from vonggac.cli.inputs import Needed, failing, finish, given_logsource, options_of_inputs
+from vonggac.cli.inputs import Needed, failing, finish, given_logsource, options_of_inputs, unwritten
 from vonggac.cli.results import Results
 from vonggac.cli.unit import FILE as UNITS
 from vonggac.i18n import _
@@ -55,10 +55,8 @@ def parse(context: Context, /, paths: tuple[str, ...], collector: str | None, lo
             results.finish()
     except (WorkerError, ValueError) as error:
         raise Unusable(str(error)) from error
-    except BrokenPipeError:
-        raise
     except OSError as error:
-        raise Unusable(f"{error.filename or output}: {error.strerror or error}") from error  # noqa: EM102  the line itself
+        raise unwritten(error, output) from error
     finish(outcome, summary, results.shown_failures)
     return failing(outcome, None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import os
@@ -17,6 +18,7 @@ import orjson
 
 from vonggac.cli.show import COLOURS, console, safe, table
 from vonggac.cli.titles import titles
+from vonggac.cli.whole import whole
 from vonggac.event import LEVELS, Bad
 from vonggac.i18n import _, language
 from vonggac.pipeline.scanner import Failed
@@ -52,7 +54,7 @@ class Results:
         self._output = output
         self._target: IO[bytes] = sys.stdout.buffer
         self._spool: IO[bytes] | None = None
-        self._new: Path | None = None
+        self._open = contextlib.ExitStack()
         self._of: str | None = None
         self._of_shown = 0
         self._progress: Progress | None = None
@@ -60,8 +62,7 @@ class Results:
 
     def __enter__(self) -> Results:
         if self._output:
-            self._new = self._output.with_name(self._output.name + ".new")
-            self._target = self._new.open("wb")
+            self._target = self._open.enter_context(whole(self._output))
         if self._form != "jsonl":
             self._spool = tempfile.SpooledTemporaryFile(max_size=8 << 20)
         if sys.stderr.isatty():
@@ -77,12 +78,7 @@ class Results:
             self._progress.stop()
         if self._spool:
             self._spool.close()
-        if self._new and self._output:
-            self._target.close()
-            if kind is None:
-                self._new.replace(self._output)
-            else:
-                self._new.unlink()  # nothing half-written
+        self._open.__exit__(kind, error, trace)
 
     def lines(self, block: bytes) -> None:
         """Take alerts as whole JSON lines."""

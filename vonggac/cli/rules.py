@@ -15,7 +15,7 @@ from vonggac.cli.titles import titles
 from vonggac.i18n import _, language, later
 
 
-@click.group(help=_("Rule packs: ours, SigmaHQ's, the province's own."))
+@click.group(help=_("Rule packs: ours, SigmaHQ's, the province's own."), epilog="vonggac rules add sigma_all_rules.zip")
 def rules() -> None:
     """Hold the commands below."""
 

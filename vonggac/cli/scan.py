@@ -10,7 +10,16 @@ import click
 
 from vonggac import shelf
 from vonggac.cli import Context, Unusable
-from vonggac.cli.inputs import Needed, failing, finish, given_logsource, moment, options_of_inputs, this_machine
+from vonggac.cli.inputs import (
+    Needed,
+    failing,
+    finish,
+    given_logsource,
+    moment,
+    options_of_inputs,
+    this_machine,
+    unwritten,
+)
 from vonggac.cli.packs import active
 from vonggac.cli.results import FORMATS, Results
 from vonggac.cli.show import wants_json
@@ -56,7 +65,7 @@ def scan(context: Context, /, paths: tuple[str, ...], own: bool, form: str | Non
     except (WorkerError, ValueError) as error:
         raise Unusable(str(error)) from error
     except OSError as error:
-        raise Unusable(f"{error.filename or output}: {error.strerror or error}") from error  # noqa: EM102  the line itself
+        raise unwritten(error, output) from error
     finish(outcome, summary, results.shown_failures)
     return failing(outcome, fail_on)
 

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import click
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -51,4 +53,7 @@ def table(
         made.add_column(column, overflow="fold", no_wrap=number in fixed)
     for number, row in enumerate(rows):
         made.add_row(*(Text(safe(cell)) for cell in row), style=styles[number] if styles else None)
-    console().print(made)
+    screen = console()
+    with screen.capture() as shown:  # rich would end the program when the reader has left
+        screen.print(made)
+    click.echo(shown.get(), nl=False)

@@ -16,12 +16,14 @@ from vonggac.people.units import COLUMNS, read_csv, save, saved
 FILE = "units.json"  # under the data folder
 
 
-@click.group(help=_("The unit tree: departments, communes, their hosts and networks."))
+@click.group(help=_("The unit tree: departments, communes, their hosts and networks."),
+             epilog="vonggac unit import units.csv")  # fmt: skip
 def unit() -> None:
     """Hold the commands below."""
 
 
-@unit.command("import", help=_("Replace the unit table from a CSV file: id,name,parent,hosts,networks."))
+@unit.command("import", help=_("Replace the unit table from a CSV file: id,name,parent,hosts,networks."),
+              epilog="vonggac unit import units.csv")  # fmt: skip
 @click.argument("file", type=click.Path(path_type=Path))
 @click.pass_obj
 def import_(context: Context, file: Path) -> None:
@@ -36,7 +38,7 @@ def import_(context: Context, file: Path) -> None:
     click.echo(_("{count} units imported").format(count=len(units)), err=True)
 
 
-@unit.command("list", help=_("List the units."))
+@unit.command("list", help=_("List the units."), epilog="vonggac unit list --json")
 @click.pass_obj
 def list_(context: Context) -> None:
     """Print a unit a line."""

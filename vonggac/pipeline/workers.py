@@ -259,6 +259,10 @@ def _together(job: Job, paths: Iterable[str | Bad], account: _Account, workers: 
             todo.append(path)
         else:
             todo += [Part(path)] if path == JOURNAL else parts_of(path, collectors, job.collector, workers)
+    if not any(isinstance(one, Part) for one in todo):
+        return _alone(
+            job, [one for one in todo if isinstance(one, Bad)], account
+        )  # nothing to read, but the rules have their account all the same
     pool = _Pool(job, todo, account, workers)
     try:
         return pool.loop()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import os
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -189,3 +191,20 @@ def test_our_own_rules_run_without_anything(vonggac: Command, logs: Path) -> Non
     ran = vonggac("scan", logs)
     assert ran.status == 0, ran.err
     assert all(alert["rule"]["ruleset"] == "vonggac" for alert in ran.rows)
+
+
+@pytest.mark.parametrize("command", [("scan",), ("scan", "--format", "table"), ("scan", "--format", "csv"), ("parse",)])
+def test_a_reader_that_leaves_is_no_fault(tmp_path: Path, logs: Path, command: tuple[str, ...]) -> None:
+    (logs / "many.log").write_text(HIT.format(1) * 20_000)
+    words = [sys.executable, "-P", "-m", "vonggac", *command, logs, "--workers", "1"]
+    with subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        said = process.stderr.read()
+    assert (process.returncode, said) == (0, b"")
+
+
+def test_what_cannot_be_written_is_named(vonggac: Command, logs: Path) -> None:
+    ran = vonggac("scan", logs, "--output", "/dev/full")
+    assert (ran.status, ran.out, ran.err) == (2, "", "vonggac: /dev/full: No space left on device\n")

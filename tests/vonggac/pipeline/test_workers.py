@@ -97,3 +97,16 @@ def test_a_worker_that_cannot_start_says_why(tmp_path: Path) -> None:
     job = Job(mode="parse", now="", units=str(tmp_path / "units.json"))
     with pytest.raises(WorkerError, match=r"units.json: damaged"):
         run(job, [str(tmp_path / "a"), str(tmp_path / "b")], Kept(), 2, clock=lambda: 0.0)
+
+
+def test_without_inputs_the_rules_are_counted_all_the_same(tmp_path: Path) -> None:
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    (rules / "broken.yml").write_text(
+        "title: x\nlogsource: {product: linux}\ndetection: {s: {a|no: 1}, condition: s}\n"
+    )
+    job = Job(mode="scan", now=JOB.now, packs=(("mine", str(rules)),), detectors=("sigma",))
+    for workers in (1, 2):
+        outcome = run(job, [Bad("/gone", "", "No such file or directory")], Kept(), workers, clock=lambda: 0.0)
+        assert len(outcome.rules.refused) == 1
+        assert outcome.summary()["inputs"] == 1

@@ -73,7 +73,10 @@ def test_folders_may_lie_deeper_than_calls_may(tmp_path: Path, monkeypatch: pyte
         os.chdir("d")
     Path("a.log").write_text("x\n")
     monkeypatch.chdir(tmp_path)
-    assert list(files(["."])) == ["./" + "d/" * 1_200 + "a.log"]
+    found = list(files(["."]))
+    os.remove(found[0])  # noqa: PTH107  a path as text
+    os.removedirs("d/" * 1_200)  # pytest clears up by calls within calls
+    assert found == ["./" + "d/" * 1_200 + "a.log"]
 
 
 def test_a_zip_is_opened_and_its_oddities_named(tmp_path: Path) -> None:
