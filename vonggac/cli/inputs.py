@@ -113,7 +113,8 @@ def unwritten(error: OSError, output: Path | None) -> Exception:
     """Give what to raise for results that could not be written; a pipe's reader that left is no fault."""
     if isinstance(error, BrokenPipeError):
         return ReaderLeftError()
-    return Unusable(f"{error.filename or output or _('standard output')}: {error.strerror or error}")
+    where = error.filename or output or _("standard output")
+    return Unusable(f"{where}: {error.strerror or error}")
 
 
 def finish(outcome: Outcome, summary: Path | None, shown: int) -> None:

@@ -196,7 +196,7 @@ def test_our_own_rules_run_without_anything(vonggac: Command, logs: Path) -> Non
 @pytest.mark.parametrize("command", [("scan",), ("scan", "--format", "table"), ("scan", "--format", "csv"), ("parse",)])
 def test_a_reader_that_leaves_is_no_fault(tmp_path: Path, logs: Path, command: tuple[str, ...]) -> None:
     (logs / "many.log").write_text(HIT.format(1) * 20_000)
-    words = [sys.executable, "-P", "-m", "vonggac", *command, logs, "--workers", "1"]
+    words = [sys.executable, "-P", "-m", "vonggac", *command, str(logs), "--workers", "1"]
     with subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None
