@@ -146,12 +146,8 @@ def decode(data: bytes, journal: bytes) -> Header:
 
 
 def pack(records: Sequence[bytes]) -> tuple[int, bytes]:
-    """Give the size of the records as lines and their zstd frame; raises ValueError when one holds a newline."""
+    """Give the size of the records as lines and their zstd frame; the caller has looked for newlines in them."""
     plain = b"\n".join((*records, b""))
-    if plain.count(b"\n") != len(records):
-        place = next(index for index, record in enumerate(records) if b"\n" in record)
-        msg = f"a record is one line; there is a newline in {records[place][:80]!r}"
-        raise ValueError(msg)
     data: bytes = _zstd().packer.compress(plain)
     return len(plain), data
 

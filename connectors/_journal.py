@@ -152,7 +152,7 @@ class Head:
         for _ in range(4):
             data = os.pread(file, 64 << 10, 0)
             text = data[8 : 8 + int.from_bytes(data[4:8], "little")]
-            if len(data) > 8 and zlib.crc32(text) == int.from_bytes(data[:4], "little"):
+            if text and zlib.crc32(text) == int.from_bytes(data[:4], "little"):
                 return cls(*orjson.loads(text))
             time.sleep(0.001)
         return None

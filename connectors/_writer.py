@@ -54,6 +54,7 @@ class Writer:
         self._broken = False
         self._lock = os.open(journal.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
         self._head = os.open(journal.folder / "head", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        os.posix_fallocate(self._head, 0, 16 << 10)  # so that a full disk never stops its being written
         self._mend()
 
     def close(self) -> None:
@@ -93,29 +94,36 @@ class Writer:
         step("unlocked")
 
     def _pack(self, outs: Iterable[Out]) -> tuple[list[Section], list[bytes]]:
-        wherever = self._number % SHARDS
-        groups: dict[tuple[str, int], list[bytes]] = {}
-        total = 0
-        for index, out in enumerate(outs):
-            size = len(out.record) + 1
-            total += size
-            if size > MAX_RECORD:
-                raise TooBig(index, size, MAX_RECORD, alone=True)
-            if total > MAX_FRAME:
-                raise TooBig(index, total, MAX_FRAME, alone=False)
-            key = out.topic, wherever if out.key is None else zlib.crc32(out.key) % SHARDS
-            if key in groups:
-                groups[key].append(out.record)
-            else:
-                check_name(out.topic)
-                groups[key] = [out.record]
         sections, packed = [], []
-        for (topic, shard), records in groups.items():
+        for (topic, shard), records in self._deal(outs).items():
             size, data = pack(records)
             first = self.state.ends.get(f"{topic}/{shard}", 0)
             sections.append(Section(topic, shard, first, len(records), size, len(data), zlib.crc32(data)))
             packed.append(data)
         return sections, packed
+
+    def _deal(self, outs: Iterable[Out]) -> dict[tuple[str, int], list[bytes]]:
+        """Give each Part its records; those without a key go together, to another Part with each frame."""
+        wherever = self._number % SHARDS
+        groups: dict[tuple[str, int], list[bytes]] = {}
+        total = 0
+        topic: str | None = None
+        group: list[bytes] = []
+        for index, out in enumerate(outs):
+            record = out.record
+            total += len(record) + 1
+            if total > MAX_RECORD:  # a commit so large is rare: only it is looked at closely
+                _check_size(index, len(record) + 1, total)
+            if b"\n" in record:
+                msg = f"record {index}: a record is one line; there is a newline in {record[:80]!r}"
+                raise ValueError(msg)
+            if out.key is not None or out.topic is not topic:
+                check_name(out.topic)
+                shard = wherever if out.key is None else zlib.crc32(out.key) % SHARDS
+                topic = out.topic if out.key is None else None
+                group = groups.setdefault((out.topic, shard), [])
+            group.append(record)
+        return groups
 
     def _write(self, sections: list[Section], data: list[bytes], change: State, rules: str) -> None:
         step = self._world.step
@@ -309,6 +317,13 @@ class Writer:
         path = self.journal.folder / name_of(number)
         if path.stat().st_size == 0:
             path.unlink()
+
+
+def _check_size(index: int, size: int, total: int) -> None:
+    if size > MAX_RECORD:
+        raise TooBig(index, size, MAX_RECORD, alone=True)
+    if total > MAX_FRAME:
+        raise TooBig(index, total, MAX_FRAME, alone=False)
 
 
 def _next_whole(file: int, at: int, limit: int, journal: bytes) -> int:

@@ -14,7 +14,7 @@ import zstandard
 
 from connectors._benchlog import bench_log
 from connectors.embedded_log import MAX_RECORD, STEPS, EmbeddedLog, EmbeddedTask, Floors, Keep, World
-from vonggac.logport import Batch, Fenced, Full, Gap, Out, SyncFailed
+from vonggac.logport import Batch, Fenced, Full, Gap, Out, SyncFailed, TooBig
 from vonggac.logtesting import LOG_CONTRACT, Killed, LogBench
 
 SHARE = 1 << 20
@@ -338,3 +338,25 @@ def test_the_bench_writes_and_reads_all_of_it(tmp_path: Path) -> None:
     assert min(speed.written_a_second, speed.read_a_second, speed.commit_p99_ms) > 0
     with pytest.raises(ValueError, match="no records"):
         bench_log(tmp_path / "other", [], events=1)
+
+
+def test_a_commit_that_is_too_large_together_says_where_to_split(bench: Bench) -> None:
+    source = bench.started("collect")
+    outs = [Out("events", b"x" * (9 << 20))] * 9
+    with pytest.raises(TooBig) as told:
+        source.commit(outs, {}, {})
+    assert (told.value.index, told.value.alone) == (7, False)
+    source.commit(outs[:7], {}, {})
+    with pytest.raises(ValueError, match="record 1: a record is one line"):
+        source.commit([*numbered(1), Out("events", b"{}\n")], {}, {})
+    assert [len(batch.records) for batch in drain(bench.started("look", "events"))] == [7]
+
+
+def test_records_without_a_key_stay_together_among_keyed_ones(bench: Bench) -> None:
+    source = bench.started("collect")
+    outs = [numbered(n, key=None if n % 2 else b"%d" % n)[0] for n in range(8)]
+    source.commit([*outs, Out("alerts", b'{"n":8}'), *numbered(9, key=None)], {}, {})
+    batches = drain(bench.started("look", "events", "alerts"))
+    assert sorted(numbers(batches)) == list(range(10))
+    unkeyed = next(batch for batch in batches if 1 in numbers([batch]))
+    assert [n for n in numbers([unkeyed]) if n % 2] == [1, 3, 5, 7, 9]

@@ -308,3 +308,19 @@ def test_age_and_size_of_a_damage_are_said(tmp_path: Path) -> None:
     assert str(damage).endswith(f": offset {place - 40}: {size} bytes skipped: the header's checksum differs")
     assert (len(batches), gap.lost, gap.why) == (2, 1, str(damage))
     assert batches[0].appended - batches[1].appended == timedelta(0)
+
+
+@pytest.mark.parametrize("left", [b"", bytes(16384), b"\xff" * 64], ids=["empty", "zeros", "ones"])
+def test_a_head_that_a_power_cut_left_blank(made: Made, left: bytes) -> None:
+    """Readers wait for the owner; what they are told then is that nobody knows."""
+    with copy_of(made) as root:
+        (root / "collect-0" / "head").write_bytes(left)
+        task = started(root, "look", "events", "dead")
+        assert drain(task) == ([], [])
+        source = started(root, "collect")
+        assert source.marks() == {"file": b"%d" % (TOTAL - 1)}
+        batches, gaps = drain(task)
+        assert batches == list(made.batches)
+        assert {(gap.lost, gap.why) for gap in gaps} == {
+            (None, "the journal's head was damaged: nobody knows whether there were more")
+        }
