@@ -99,10 +99,7 @@ class Scanner:
             events: list[Event] = []
             for record in records:
                 if isinstance(record, Bad):
-                    tally.events_failed += 1
-                    tally.events_kept += record.kept
-                    tally.failed_by_collector[name] += 1
-                    yield record
+                    yield self._bad(record, name, tally)
                 else:
                     events.append(self._stamped(record, name))
             tally.events += len(events)
@@ -119,10 +116,10 @@ class Scanner:
                     if isinstance(found, Alert):
                         yield self._alert(found, tally)
                     elif isinstance(found, Bad):
-                        yield found
+                        yield self._bad(found, "detectors", tally)
 
     def _file(self, source: Source, tally: Tally) -> Iterator[Line | Bad]:
-        """Give a file to the detectors that look at bytes; through a temporary copy unless it lies plain on disk."""
+        """Give a file to the detectors that look at bytes, through a temporary copy: it may be packed, or change."""
         batches = self._collectors[_FILE_COLLECTOR].open(source, self._options).read(None)
         events = [
             self._stamped(one, _FILE_COLLECTOR) for records, _ in batches for one in records if isinstance(one, Event)
@@ -132,7 +129,14 @@ class Scanner:
         if self._job.mode == "parse":
             yield from (Line(event.to_json()) for event in events)
             return
-        detectors = [built.files for built in self._built if built.files is not None]
+        detectors = []
+        for detector in (built.files for built in self._built if built.files is not None):
+            sizes = [event.doc["file"]["size"] for event in events]
+            if max(sizes, default=0) <= detector.limit:
+                detectors.append(detector)
+                continue
+            reason = f"{max(sizes):,} bytes: files are looked at up to {detector.limit:,} bytes"
+            yield self._bad(Bad(source.path, "", reason), _FILE_COLLECTOR, tally)
         if not detectors:
             return
         with tempfile.NamedTemporaryFile(prefix="vonggac-") as copy, source.open() as content:
@@ -141,7 +145,16 @@ class Scanner:
             for event in events:
                 for detector in detectors:
                     for found in detector.examine(event, Path(copy.name)):
-                        yield self._alert(found, tally) if isinstance(found, Alert) else found
+                        if isinstance(found, Alert):
+                            yield self._alert(found, tally)
+                        else:
+                            yield self._bad(found, _FILE_COLLECTOR, tally)
+
+    def _bad(self, bad: Bad, name: str, tally: Tally) -> Bad:
+        tally.events_failed += 1
+        tally.events_kept += bad.kept
+        tally.failed_by_collector[name] += 1
+        return bad
 
     def _alert(self, alert: Alert, tally: Tally) -> Line:
         tally.alerts += 1

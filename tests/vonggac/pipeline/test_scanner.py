@@ -67,3 +67,15 @@ def test_a_fault_of_ours_stays_with_its_input(
     assert failed == Failed(str(tmp_path / "a.json"), "fault of Vọng Gác, please report it: ZeroDivisionError: ")
     assert tally.inputs == 1
     assert "fault while reading" in caplog.text
+
+
+def test_a_file_that_is_too_large_to_look_at_is_named_and_counted(tmp_path: Path) -> None:
+    with (tmp_path / "disk.img").open("wb") as file:
+        file.truncate(65 << 20)
+    job = Job(mode="scan", now=PARSE.now, packs=(("mine", str(tmp_path / "rules")),), detectors=("yara",))
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "any.yar").write_text("rule any { condition: true }\n")
+    [bad], tally = read(Scanner(job), tmp_path / "disk.img")
+    assert isinstance(bad, Bad)
+    assert bad.reason == "68,157,440 bytes: files are looked at up to 67,108,864 bytes"
+    assert (tally.alerts, tally.events_failed, tally.events_kept) == (0, 1, 0)
