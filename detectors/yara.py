@@ -32,7 +32,8 @@ class Yara:
 
     def __init__(self, compiled: Compiled, *, size_cap: int = SIZE_CAP, time_limit: int = TIME_LIMIT) -> None:
         self.digest = compiled.digest
-        self._compiled, self._size_cap, self._time_limit = compiled, size_cap, time_limit
+        self.limit = size_cap
+        self._compiled, self._time_limit = compiled, time_limit
         self._verdicts: OrderedDict[tuple[str, ...], Verdict] = OrderedDict()
 
     def examine(self, event: Event, path: Path) -> Iterator[Alert | Bad]:
@@ -51,8 +52,8 @@ class Yara:
             try:
                 with path.open("rb") as file:
                     size = file.seek(0, 2)
-                    if size > self._size_cap:
-                        reason = f"{size:,} bytes: YARA looks at files up to {self._size_cap:,} bytes"
+                    if size > self.limit:
+                        reason = f"{size:,} bytes: YARA looks at files up to {self.limit:,} bytes"
                         yield Bad(name, "", reason)
                         return
                     if size:

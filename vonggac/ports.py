@@ -92,6 +92,7 @@ class FileDetector(Protocol):
     """A detector that looks at a file's bytes instead of log events (YARA)."""
 
     digest: str
+    limit: int  # bytes: a larger file is named, not looked at
 
     def examine(self, event: Event, path: Path) -> Iterable[Alert | Bad]:
         """Judge the file at `path`; `event` is the file event (path, size, hashes) of the collector `file`."""
