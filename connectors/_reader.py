@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
+from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from connectors._frame import Damaged, Header, Section
 from connectors._journal import JUMP, Head, Journal, first_header, meta_of
-from connectors._segment import Damage, header_at, name_of, numbers, records_of, step_over
+from connectors._segment import MAX_DAMAGE, Damage, header_at, name_of, numbers, records_of, step_over
 from vonggac.logport import Batch, Gap, Part
 
 log: Final = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ class Reader:
     ) -> None:
         self.journal = journal
         self.positions = dict(positions)
-        self.damage: list[Damage] = []
+        self.damage: deque[Damage] = deque(maxlen=MAX_DAMAGE)
         self._topics, self._mine, self._since = frozenset(topics), mine, since
         self._parts: dict[tuple[str, int], Part] = {}
         self._origin: dict[str, int] = {}  # where Parts without a position begin

@@ -10,6 +10,8 @@ from typing import Final
 
 from connectors._frame import LEAST, MARK, Damaged, Header, Section, decode, length, unpack
 
+#: Places that a task remembers; each is logged as well.
+MAX_DAMAGE: Final = 1000
 SUFFIX: Final = ".vglog.zst"
 _READ: Final = 1 << 20
 _START: Final = 4096  # most headers are shorter: one read

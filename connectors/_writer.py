@@ -7,13 +7,14 @@ import fcntl
 import logging
 import os
 import zlib
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from connectors._frame import MAX_FRAME, Damaged, Header, Section, encode, pack
 from connectors._journal import JUMP, Head, Journal, Owner, State, World, check_name, first_header, hold, sync_folder
-from connectors._segment import Damage, name_of, next_frame, numbers, walk, whole
+from connectors._segment import MAX_DAMAGE, Damage, name_of, next_frame, numbers, walk, whole
 from vonggac.logport import Fenced, Full, Out, SyncFailed, TooBig
 
 log: Final = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ class Writer:
     def __init__(self, journal: Journal, owner: Owner, world: World, segment_bytes: int, segment_s: float) -> None:
         self.journal = journal
         self.state = State()
-        self.damage: list[Damage] = []
+        self.damage: deque[Damage] = deque(maxlen=MAX_DAMAGE)
         self.alone = True  # no other journal of the group: a forgotten mark needs no trace
         self.rolled = False  # the last commit began a segment: something may be old enough to go
         self._owner = owner

@@ -139,15 +139,16 @@ class EmbeddedTask:
             self._epoch = 1 + max((_epoch(follower) for follower in group), default=0)  # 1
             for follower in group:  # 2
                 journal, owner = follower.journal, Owner.read(follower.journal)
-                if journal.worker != self._worker and (owner is None or owner.workers != self._workers):
+                retired = journal.worker >= self._workers  # nobody else will mend it
+                if retired or (journal.worker != self._worker and (owner is None or owner.workers != self._workers)):
                     with locked(journal.folder / "lock", world):
-                        Owner(self._epoch, self._workers, self._topics).write(journal, world)
+                        owner = self._own(journal)
+                        if retired:
+                            self._write_to(journal, owner).close()
             mine = next((one.journal for one in group if one.journal.worker == self._worker), None)
             mine = mine or create(log.root, self._group, self._worker, world)
-            owner = Owner(self._epoch, self._workers, self._topics)
             with locked(mine.folder / "lock", world):  # 3
-                owner.write(mine, world)
-                self._writer = Writer(mine, owner, world, log.keep.segment_bytes, log.keep.segment_s)
+                self._writer = self._write_to(mine, self._own(mine))
         followers = log.followers()
         group = [follower for follower in followers if follower.journal.group == self._group]
         self._writer.alone = len(group) == 1
@@ -220,6 +221,14 @@ class EmbeddedTask:
     def damage(self) -> list[Damage]:
         """List what could not be read, in the own journal at the start and since then in all that are read."""
         return [*(self._writer.damage if self._writer else ()), *self._readers.damage()]
+
+    def _own(self, journal: Journal) -> Owner:
+        owner = Owner(self._epoch, self._workers, self._topics)
+        owner.write(journal, self._world)
+        return owner
+
+    def _write_to(self, journal: Journal, owner: Owner) -> Writer:
+        return Writer(journal, owner, self._world, self._log.keep.segment_bytes, self._log.keep.segment_s)
 
     def _begin(self, positions: Mapping[Part, int], followers: Collection[Follower]) -> Positions:
         self._readers.close()

@@ -324,3 +324,36 @@ def test_a_head_that_a_power_cut_left_blank(made: Made, left: bytes) -> None:
         assert {(gap.lost, gap.why) for gap in gaps} == {
             (None, "the journal's head was damaged: nobody knows whether there were more")
         }
+
+
+@MANY
+@given(commits=st.integers(0, TOTAL), then=st.integers(0, TOTAL))
+def test_a_head_that_is_older_than_the_frames(commits: int, then: int) -> None:
+    """A power cut keeps what was synced, and the head of some commit before: nothing acknowledged is lost."""
+    with TemporaryDirectory() as folder:
+        root = Path(folder, "log")
+        source = started(root, "collect")
+        head = (root / "collect-0" / "head").read_bytes()
+        for n in range(commits + then):
+            if n == commits:
+                head = (root / "collect-0" / "head").read_bytes()
+            source.commit([Out("events", b'{"n":%d}' % n, b"k")], {}, {"file": b"%d" % n})
+        (root / "collect-0" / "head").write_bytes(head)
+        source = started(root, "collect")
+        source.commit([Out("events", b'"new"', b"k")], {}, {})
+        batches, gaps = drain(started(root, "look", "events"))
+        assert (len(batches), batches[-1].next, gaps) == (commits + then + 1, commits + then + 1, [])
+        close_all()
+
+
+def test_the_journal_of_a_worker_that_is_gone_is_mended_by_the_others(tmp_path: Path) -> None:
+    for worker in range(2):
+        task = opened(tmp_path).join("collect", (), worker, 2)
+        task.start()
+        head = (tmp_path / f"collect-{worker}" / "head").read_bytes()
+        task.commit([Out("events", b'"%d"' % worker)], {}, {})
+        task.close()
+    (tmp_path / "collect-1" / "head").write_bytes(head)
+    assert [batch.records for batch in drain(started(tmp_path, "look", "events"))[0]] == [[b'"0"']]
+    started(tmp_path, "collect")
+    assert len(drain(started(tmp_path, "look", "events"))[0]) == 2
