@@ -117,8 +117,8 @@ def unwritten(error: OSError, output: Path | None) -> Exception:
     return Unusable(f"{where}: {error.strerror or error}")
 
 
-def finish(outcome: Outcome, summary: Path | None, shown: int) -> None:
-    """Write the summary file, and the summary's few lines to standard error."""
+def finish(outcome: Outcome, summary: Path | None, shown: int, *, judged: bool) -> None:
+    """Write the summary file, and the summary's few lines to standard error; `judged`: rules were run."""
     counts = outcome.summary()
     if summary:
         try:
@@ -126,16 +126,19 @@ def finish(outcome: Outcome, summary: Path | None, shown: int) -> None:
                 stream.write(orjson.dumps(counts, option=orjson.OPT_INDENT_2) + b"\n")
         except OSError as error:
             raise Unusable(f"{summary}: {error.strerror}") from error  # noqa: EM102  the line itself
-    for refused in counts["rules_refused"][: max(0, 20)]:
+    for refused in counts["rules_refused"][:20]:
         line = _("{path}:{line}: rule refused: {reason}").format(**refused)
         click.echo(safe(line), err=True)
     if (more := len(counts["rules_refused"]) - 20) > 0:
         click.echo(_("… and {more} more refused rules (--summary FILE lists all)").format(more=more), err=True)
-    click.echo(
-        _(
+    line = _("{inputs} inputs ({failed} failed), {events} events ({bad} unreadable or damaged), {seconds} s, {rss} MB")
+    if judged:
+        line = _(
             "{inputs} inputs ({failed} failed), {events} events ({bad} unreadable or damaged), "
             "{alerts} alerts, {rules} rules ({refused} refused), {seconds} s, {rss} MB"
-        ).format(
+        )
+    click.echo(
+        line.format(
             inputs=counts["inputs"],
             failed=len(counts["inputs_failed"]),
             events=counts["events"],

@@ -57,7 +57,7 @@ def parse(context: Context, /, paths: tuple[str, ...], collector: str | None, lo
         raise Unusable(str(error)) from error
     except OSError as error:
         raise unwritten(error, output) from error
-    finish(outcome, summary, results.shown_failures)
+    finish(outcome, summary, results.shown_failures, judged=False)
     return failing(outcome, None)
 
 

@@ -32,7 +32,6 @@ def list_(context: Context, pack: str | None) -> None:
 
 
 def _list_packs(context: Context) -> None:
-    from detectors.sigma._load import files_of
     from vonggac.sigma import packs
 
     try:
@@ -40,7 +39,7 @@ def _list_packs(context: Context) -> None:
         sources = active(context.data, context.settings.rules.packs, builtin=True, only=False)
         rows = []
         for source in sources:
-            row = {"name": source.name, "files": sum(1 for _one in files_of(source.root)), "origin": str(source.root)}
+            row = {"name": source.name, "files": _count(source.root), "origin": str(source.root)}
             if (known := added.get(source.name)) is not None:
                 row |= {"origin": known.origin, "licence": known.licence, "digest": known.digest, "added": known.added}
             elif source.name == BUILTIN:
@@ -54,6 +53,15 @@ def _list_packs(context: Context) -> None:
         return
     columns = (later("name"), later("files"), later("licence"), later("origin"), later("added"), later("digest"))
     table([_(one) for one in columns], [[row.get(one, "") for one in columns] for row in rows])
+
+
+def _count(root: Path) -> int:
+    """Count the rule files of a pack, Sigma's and YARA's."""
+    from detectors.sigma._load import files_of
+
+    return sum(1 for _one in files_of(root)) + (
+        sum(1 for one in root.rglob("*") if one.suffix.lower() in (".yar", ".yara")) if root.is_dir() else 0
+    )
 
 
 def _list_rules(context: Context, name: str) -> None:

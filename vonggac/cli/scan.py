@@ -66,7 +66,7 @@ def scan(context: Context, /, paths: tuple[str, ...], own: bool, form: str | Non
         raise Unusable(str(error)) from error
     except OSError as error:
         raise unwritten(error, output) from error
-    finish(outcome, summary, results.shown_failures)
+    finish(outcome, summary, results.shown_failures, judged=True)
     return failing(outcome, fail_on)
 
 
