@@ -7,20 +7,20 @@ import gc
 import multiprocessing
 import os
 import signal
-import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from typing import IO, Final, Protocol
+from typing import Final, Protocol
 
 import msgspec
 import orjson
 
 from vonggac import shelf
 from vonggac.event import Bad
+from vonggac.pipeline._held import Held, Room
 from vonggac.pipeline.job import Job, Outcome, Rules, Tally
 from vonggac.pipeline.parts import Part, parts_of
 from vonggac.pipeline.scanner import Failed, Line, Scanner
@@ -28,7 +28,6 @@ from vonggac.reading.journal import JOURNAL
 from vonggac.reading.source import display
 
 _CHUNK: Final = 256 << 10  # bytes of lines sent at once
-_SPOOL: Final = 4 << 20  # results of an input that must wait its turn: above it, in a temporary file
 _LINES, _BAD, _FAILED, _DONE, _RULES, _BROKEN = b"L", b"B", b"F", b"D", b"R", b"X"
 
 
@@ -105,27 +104,6 @@ class _Worker:
     turn: int | None = None  # which input it reads
 
 
-class _Held:
-    """What an input gave while an earlier one was still being read."""
-
-    def __init__(self) -> None:
-        self._file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=_SPOOL)  # noqa: SIM115  closed by replay
-        self.done = False
-
-    def put(self, message: bytes) -> None:
-        self._file.write(len(message).to_bytes(4, "big") + message)
-
-    def replay(self) -> Iterator[bytes]:
-        self._file.seek(0)
-        while size := self._file.read(4):
-            yield self._file.read(int.from_bytes(size, "big"))
-        self._file.seek(0)
-        self._file.truncate()
-
-    def close(self) -> None:
-        self._file.close()
-
-
 class _Pool:
     """Workers, and the inputs between asking and answering."""
 
@@ -134,7 +112,8 @@ class _Pool:
         self.rules: Rules | None = None
         self.next = 0  # the next input to give out
         self.first = 0  # the earliest input whose results are not all written
-        self.held: dict[int, _Held] = {}
+        self.room = Room()
+        self.held: dict[int, Held] = {}
         readable = sum(isinstance(one, Part) for one in todo)
         self.workers = [self._start() for _ in range(max(1, min(count, readable)))]
 
@@ -213,8 +192,10 @@ class _Pool:
         self._give(fresh)
         self._advance()
 
-    def _held(self, turn: int) -> _Held:
-        return self.held.setdefault(turn, _Held()) if turn not in self.held else self.held[turn]
+    def _held(self, turn: int) -> Held:
+        if turn not in self.held:
+            self.held[turn] = Held(self.room)
+        return self.held[turn]
 
     def _advance(self) -> None:
         """Write what waited for its turn."""
@@ -226,7 +207,6 @@ class _Pool:
             bad = self.todo[self.first]
             if isinstance(bad, Bad):
                 self.account.unusable(bad)
-            held.close()
             del self.held[self.first]
             self.first += 1
             self.account.output.progress(self.first, len(self.todo))
@@ -241,8 +221,7 @@ class _Pool:
                 self.account.failed(msgspec.json.decode(message[1:], type=Failed))
 
     def stop(self) -> None:
-        for held in self.held.values():
-            held.close()
+        self.room.close()
         for worker in self.workers:
             worker.pipe.close()  # a worker that waits for its next input sees the end and leaves
         for worker in self.workers:

@@ -15,6 +15,7 @@ from vonggac.reading.lines import TooLong, lines
 from vonggac.reading.source import READ_ERRORS
 from vonggac.reading.textlog import BATCH, SAMPLE, first_digest
 
+_BROKEN: Final = 20  # records of a head that may be damaged before a log is not known
 _BOM: Final = b"\xef\xbb\xbf"  # PowerShell's Out-File writes it
 
 
@@ -92,7 +93,7 @@ def sample_objects(data: bytes, count: int = 20) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     stream = io.BytesIO(data)
     for position, (_, record) in enumerate((lines if is_ndjson(data) else objects)(stream)):
-        if position >= count * 2 or len(found) >= count:
+        if position >= count + _BROKEN or len(found) >= count:
             break
         if isinstance(record, bytes) and record.lstrip().startswith(b"{"):
             try:

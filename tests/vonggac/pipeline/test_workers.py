@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from vonggac.event import Bad
+from vonggac.pipeline._held import Held, Room
 from vonggac.pipeline.job import Job, Outcome
 from vonggac.pipeline.scanner import Failed
 from vonggac.pipeline.workers import WorkerError, run
@@ -110,3 +111,17 @@ def test_without_inputs_the_rules_are_counted_all_the_same(tmp_path: Path) -> No
         outcome = run(job, [Bad("/gone", "", "No such file or directory")], Kept(), workers, clock=lambda: 0.0)
         assert len(outcome.rules.refused) == 1
         assert outcome.summary()["inputs"] == 1
+
+
+def test_what_waits_for_an_earlier_input_is_not_all_held_in_memory() -> None:
+    room = Room(memory=10)
+    waiting = [Held(room) for _ in range(2_000)]  # more than a process may have open files
+    for held in waiting:
+        for message in (b"one", b"three", b"", b"last"):
+            held.put(message)
+    assert 0 <= room.left < 10
+    for held in waiting:
+        assert list(held.replay()) == [b"one", b"three", b"", b"last"]
+        assert list(held.replay()) == []
+    assert room.left == 10
+    room.close()
