@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,6 +148,8 @@ def main() -> NoReturn:
         sys.stdout is None or sys.stderr is None
     ):  # closed by who started us: what we open next would stand in their place
         sys.exit(2)
+    for ending in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: nothing half-written stays
+        signal.signal(ending, signal.default_int_handler)
     try:
         speak(wanted(sys.argv[1:], os.environ))
     except ValueError as error:

@@ -151,6 +151,10 @@ def finish(outcome: Outcome, summary: Path | None, shown: int, *, judged: bool) 
         ),
         err=True,
     )
+    if unknown := counts["inputs_by_collector"].get("file"):
+        click.echo(
+            _("{count} inputs are of no known log format: each counts as one file").format(count=unknown), err=True
+        )
     if (hidden := counts["events_failed"] - shown) > 0:
         click.echo(_("{hidden} more failed records were counted, not shown").format(hidden=hidden), err=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import signal
 import subprocess
 import sys
 import zipfile
@@ -208,3 +209,25 @@ def test_a_reader_that_leaves_is_no_fault(tmp_path: Path, logs: Path, command: t
 def test_what_cannot_be_written_is_named(vonggac: Command, logs: Path) -> None:
     ran = vonggac("scan", logs, "--output", "/dev/full")
     assert (ran.status, ran.out, ran.err) == (2, "", "vonggac: /dev/full: No space left on device\n")
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_an_interrupted_scan_leaves_nothing(tmp_path: Path, logs: Path, ending: signal.Signals, workers: str) -> None:
+    (logs / "many.log").write_text(HIT.format(1) * 50_000)
+    words = [sys.executable, "-P", "-m", "vonggac", "parse", str(logs), "--workers", workers, "--output", "out.jsonl"]
+    with subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE) as process:
+        while process.poll() is None and not list(tmp_path.glob(".out.jsonl.*.new")):
+            pass
+        process.send_signal(ending)
+        assert process.stderr is not None
+        assert process.stderr.read().strip() == b""
+    assert process.returncode == 130
+    assert list(tmp_path.glob("*out.jsonl*")) == []
+
+
+def test_inputs_of_no_known_format_are_counted_aloud(vonggac: Command, tmp_path: Path) -> None:
+    (tmp_path / "notes").write_text("what nobody knows\n")
+    ran = vonggac("parse", tmp_path / "notes")
+    assert (ran.status, len(ran.rows)) == (0, 1)
+    assert "1 inputs are of no known log format" in ran.err
