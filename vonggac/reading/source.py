@@ -35,7 +35,7 @@ READ_ERRORS: Final = (
 HEAD: Final = 64 << 10
 _FREE: Final = 256 << 20  # output below it is never called a bomb
 _IN_MEMORY: Final = 8 << 20  # a spooled stream above it goes to a temporary file
-_COMPRESSED: Final = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ\x00")
+COMPRESSED: Final = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ\x00")
 _SUFFIXES: Final = (".gz", ".zst", ".bz2", ".xz")
 
 
@@ -64,7 +64,7 @@ def plain(path: str, limits: Limits = Limits(), stop: int | None = None) -> Sour
     with open_regular(path) as file:
         status = os.fstat(file.fileno())
         start = file.read(6)
-    squeezed = start.startswith(_COMPRESSED)
+    squeezed = start.startswith(COMPRESSED)
 
     def opened() -> BinaryIO:
         stream = open_regular(path)
@@ -119,7 +119,7 @@ def make(
 def member(path: str, spooled: BinaryIO, modified: datetime, limits: Limits) -> Source:
     """Give the source of an archive's member from its spooled bytes; the caller closes these when it is read."""
     start = spooled.read(6)
-    squeezed = start.startswith(_COMPRESSED)
+    squeezed = start.startswith(COMPRESSED)
     length = spooled.seek(0, io.SEEK_END)
 
     def raw() -> BinaryIO:

@@ -15,7 +15,7 @@ from typing import IO, BinaryIO, Final, Self, cast
 from vonggac.event import Bad
 from vonggac.ports import Source
 from vonggac.reading import source as sources
-from vonggac.reading.source import READ_ERRORS, Allowance, BombError, Limits
+from vonggac.reading.source import COMPRESSED, READ_ERRORS, Allowance, BombError, Limits
 
 _ZIP: Final = b"PK\x03\x04"
 _EMPTY_ZIP: Final = b"PK\x05\x06"
@@ -86,6 +86,10 @@ def inputs(path: str, limits: Limits, stop: int | None = None) -> Iterator[Sourc
 
 def _opened(source: Source, limits: Limits, depth: int) -> Iterator[Source | Bad]:
     name, head = source.head.name, source.head.data
+    if head.startswith(COMPRESSED) and depth:  # what was compressed twice
+        with sources.spool(source.open()) as spooled:
+            yield from _opened(sources.member(source.path, spooled, source.modified, limits), limits, depth - 1)
+        return
     archive = None
     if head.startswith((_ZIP, _EMPTY_ZIP)) and not name.endswith(_NOT_ARCHIVES):
         archive = _zip

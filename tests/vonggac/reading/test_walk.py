@@ -1,5 +1,6 @@
 """From paths to inputs: folders, links, archives; every oddity is named and stops nothing else."""
 
+import gzip
 import io
 import os
 import socket
@@ -112,6 +113,11 @@ def test_a_tar_gz_is_opened_and_links_in_it_are_not_followed(tmp_path: Path) -> 
         "!passwd": "member is a link or a device, not a file",
         "!/abs.log": "member climbs out of the archive's folder: not read",
     }
+
+
+def test_what_was_compressed_twice_is_opened_twice(tmp_path: Path) -> None:
+    (tmp_path / "a.log.gz.gz").write_bytes(gzip.compress(gzip.compress(b"x\n")))
+    assert contents(tmp_path / "a.log.gz.gz") == {"": b"x\n"}
 
 
 def test_archives_in_archives_end_somewhere(tmp_path: Path) -> None:
