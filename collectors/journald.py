@@ -8,17 +8,14 @@ Source: systemd, "Journal Export Formats" and systemd.journal-fields(7).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
-
-import orjson
 
 from vonggac.event import Bad, Event, digest, file_id
 from vonggac.ports import Batch, Collector, Head, ReadOptions, Source
 from vonggac.reading.bodies import number, put
-from vonggac.reading.journalexport import entries
-from vonggac.reading.jsonstream import decode, records
-from vonggac.reading.lines import TooLong
+from vonggac.reading.journalexport import Entry, entries
+from vonggac.reading.jsonlog import Found, read_json
 from vonggac.reading.source import READ_ERRORS
 from vonggac.reading.textlog import BATCH, SAMPLE, first_digest
 from vonggac.reading.times import from_epoch
@@ -47,73 +44,56 @@ class _Journald:
         self._file = {"path": source.path}
 
     def read(self, mark: bytes | None) -> Iterator[Batch]:
-        start = int(mark or b"0")
+        if _EXPORT.match(self._source.head.data) is None:
+            return read_json(self._source, mark, self._parsed)
+        return self._exported(int(mark or b"0"))
+
+    def _parsed(self, found: Found) -> Event:
+        return self._event(found.value, found.offset, found.file_id, found.notes, found.raw)
+
+    def _exported(self, start: int) -> Iterator[Batch]:
         first = first_digest(self._source)
-        export = _EXPORT.match(self._source.head.data) is not None
         out: list[Event | Bad] = []
-        found = self._exported(start, first) if export else self._json(start, first)
         end = start
-        while True:
+        with self._source.open() as stream:
             try:
-                offset, told = next(found)
-            except StopIteration:
-                break
+                for found in entries(stream, start):
+                    if len(out) >= BATCH:
+                        yield out, b"%d" % found.offset
+                        out = []
+                    out += self._told(found, first)
+                    end = found.offset
             except READ_ERRORS:
                 if out:  # what was read before the damage counts
                     yield out, b"%d" % (end + 1)
                 raise
-            if len(out) >= BATCH:
-                yield out, b"%d" % offset
-                out = []
-            out += told
-            end = offset
         yield out, None
 
-    def _json(self, start: int, first: bytes) -> Iterator[tuple[int, list[Event | Bad]]]:
-        for offset, line in records(self._source.open, self._source.head.data, start):
-            place = f"offset {offset}"
-            if isinstance(line, TooLong):
-                yield offset, [Bad(self._source.path, place, str(line), line.start[:SAMPLE])]
-                continue
-            try:
-                entry, warning = decode(line)
-            except ValueError as error:
-                yield offset, [Bad(self._source.path, place, f"not JSON: {error}", line[:SAMPLE])]
-                continue
-            if not isinstance(entry, dict):
-                yield offset, [Bad(self._source.path, place, "no JSON object", line[:SAMPLE])]
-                continue
-            notes = [warning] if warning else []
-            raw = orjson.dumps(entry) if b"\n" in line else line  # pretty-printed: one event is one line
-            told: list[Event | Bad] = [self._event(entry, offset, line, first, notes, raw)]
-            told += [Bad(self._source.path, place, note, line[:SAMPLE], kept=True) for note in notes]
-            yield offset, told
+    def _told(self, found: Entry, first: bytes) -> list[Event | Bad]:
+        """Give what an entry comes to: its event and what was odd about it, or why it is none."""
+        place, sample = f"offset {found.offset}", found.start[:SAMPLE]
+        if found.reason:
+            return [Bad(self._source.path, place, found.reason, sample)]
+        notes: list[str] = []
+        entry: dict[str, Any] = {}
+        for name, value in found.fields:
+            text = value.decode(errors="replace")
+            if "\ufffd" in text and b"\xef\xbf\xbd" not in value:
+                notes.append(f"invalid UTF-8 in {name[:64]}")
+            known = entry.get(name)
+            entry[name] = text if known is None else [*known, text] if isinstance(known, list) else [known, text]
 
-    def _exported(self, start: int, first: bytes) -> Iterator[tuple[int, list[Event | Bad]]]:
-        with self._source.open() as stream:
-            for found in entries(stream, start):
-                place = f"offset {found.offset}"
-                if found.reason:
-                    yield found.offset, [Bad(self._source.path, place, found.reason, found.start[:SAMPLE])]
-                    continue
-                notes: list[str] = []
-                entry: dict[str, Any] = {}
-                for name, value in found.fields:
-                    text = value.decode(errors="replace")
-                    if "\ufffd" in text and b"\xef\xbf\xbd" not in value:
-                        notes.append(f"invalid UTF-8 in {name[:64]}")
-                    known = entry.get(name)
-                    entry[name] = (
-                        text if known is None else [*known, text] if isinstance(known, list) else [known, text]
-                    )
-                whole = b"\n".join(part for name, value in found.fields for part in (name.encode(), value))
-                told: list[Event | Bad] = [self._event(entry, found.offset, whole, first, notes, None)]
-                told += [Bad(self._source.path, place, note, found.start[:SAMPLE], kept=True) for note in notes]
-                yield found.offset, told
+        def other_id() -> str:
+            whole = b"\n".join(part for name, value in found.fields for part in (name.encode(), value))
+            return file_id(first, found.offset, whole)
+
+        event = self._event(entry, found.offset, other_id, notes, None)
+        return [event, *(Bad(self._source.path, place, note, sample, kept=True) for note in notes)]
 
     def _event(
-        self, entry: dict[str, Any], offset: int, record: bytes, first: bytes, notes: list[str], raw: bytes | None
+        self, entry: dict[str, Any], offset: int, other_id: Callable[[], str], notes: list[str], raw: bytes | None
     ) -> Event:
+        """Make the event; `other_id` gives the id of an entry without a cursor."""
         event: dict[str, Any] = {"kind": "event", "module": "linux", "dataset": "linux.journald"}
         doc: dict[str, Any] = {"event": event, "journald": entry}
         if micro := number(_text(entry.get("__REALTIME_TIMESTAMP"))):
@@ -140,8 +120,7 @@ class _Journald:
         log = doc.setdefault("log", {})
         log["file"], log["offset"] = self._file, offset
         cursor = _text(entry.get("__CURSOR"))
-        id_ = digest("journald", cursor) if cursor else file_id(first, offset, record)
-        return Event(id_, doc, ("journald",), raw)
+        return Event(digest("journald", cursor) if cursor else other_id(), doc, ("journald",), raw)
 
 
 def _text(value: Any) -> str | None:

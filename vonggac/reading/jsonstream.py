@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, BinaryIO, Final
 
 import orjson
 
-from vonggac.reading.lines import CHUNK, KEPT, LINE_LIMIT, TooLong, lines, skip
+from vonggac.reading.lines import CHUNK, KEPT, LINE_LIMIT, TooLong, skip
 
 #: whole strings and what stands between brackets; bounded, so that no input makes the matcher remember much. One search
 #: a bracket instead of two a string: 90,000 CloudTrail records/s instead of 36,000
@@ -100,11 +100,6 @@ def objects(
             yield offset, bytes(buffer[:end])
         del buffer[:end]
         offset += size
-
-
-def records(stream_of: Callable[[], BinaryIO], head: bytes, start: int = 0) -> Iterator[tuple[int, bytes | TooLong]]:
-    """Yield (offset, record) from a fresh stream: by lines if the head shows NDJSON, by objects otherwise."""
-    return (lines if is_ndjson(head) else objects)(stream_of(), start)
 
 
 def is_ndjson(head: bytes) -> bool:

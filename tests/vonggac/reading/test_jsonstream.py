@@ -4,14 +4,14 @@ import io
 import json
 import re
 from contextlib import suppress
-from typing import Any, BinaryIO
+from typing import Any
 
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vonggac.reading.jsonstream import decode, is_ndjson, objects, records
+from vonggac.reading.jsonstream import decode, is_ndjson, objects
 from vonggac.reading.lines import KEPT, LINE_LIMIT, TooLong
 
 
@@ -269,11 +269,3 @@ def test_is_it_a_line_an_object(head: bytes, answer: bool) -> None:
 @given(st.binary(max_size=100) | st.text('{}"\n', max_size=30).map(str.encode))
 def test_any_head_has_a_shape(head: bytes) -> None:
     assert is_ndjson(head) in (True, False)
-
-
-@pytest.mark.parametrize("data", [b'{"a":1}\n{"b":2}\n', b'{"a":1}{"b":2}', b'[{"a":1},{"b":2}]'])
-def test_records_whatever_the_shape(data: bytes) -> None:
-    def opened() -> BinaryIO:
-        return io.BytesIO(data)
-
-    assert [record for _, record in records(opened, data)] == [b'{"a":1}', b'{"b":2}']
