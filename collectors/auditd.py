@@ -67,23 +67,19 @@ class _Auditd:
         window = _Window(set(told))
         out: list[Event | Bad] = []
         with self._source.open() as stream:
-            found = lines(stream, start)
-            while True:
-                try:
-                    offset, line = next(found)
-                except StopIteration:
-                    break
-                except READ_ERRORS:
-                    out += [record for entry in window.queue for record in self._tell(entry, first)]
-                    if out:  # what was read before the damage counts
-                        yield out, b"%d" % window.end
-                    raise
-                window.take(offset, line)
-                while (entry := window.closed()) is not None:
-                    out += self._tell(entry, first)
-                    if len(out) >= BATCH:
-                        yield out, window.mark()
-                        out = []
+            try:
+                for offset, line in lines(stream, start):
+                    window.take(offset, line)
+                    while (entry := window.closed()) is not None:
+                        out += self._tell(entry, first)
+                        if len(out) >= BATCH:
+                            yield out, window.mark()
+                            out = []
+            except READ_ERRORS:
+                out += [record for entry in window.queue for record in self._tell(entry, first)]
+                if out:  # what was read before the damage counts
+                    yield out, b"%d" % window.end
+                raise
         out += [record for entry in window.queue for record in self._tell(entry, first)]
         yield out, None
 

@@ -67,25 +67,21 @@ class _Evtx:
         out: list[Event | Bad] = []
         reached = b"0 0"
         with self._source.seekable() as file:
-            found = self._chunks(file, int(start))
-            while True:
-                try:
-                    number, told = next(found)
-                except StopIteration:
-                    break
-                except READ_ERRORS:
-                    if out:  # what was read before the damage counts
-                        yield out, reached
-                    raise
-                at, skip = skip, 0
-                while at < len(told):
-                    if len(out) == BATCH:
-                        yield out, b"%d %d" % (number, at)
-                        out = []
-                    piece = told[at : at + BATCH - len(out)]
-                    out += piece
-                    at += len(piece)
-                reached = b"%d 0" % (number + 1)
+            try:
+                for number, told in self._chunks(file, int(start)):
+                    at, skip = skip, 0
+                    while at < len(told):
+                        if len(out) == BATCH:
+                            yield out, b"%d %d" % (number, at)
+                            out = []
+                        piece = told[at : at + BATCH - len(out)]
+                        out += piece
+                        at += len(piece)
+                    reached = b"%d 0" % (number + 1)
+            except READ_ERRORS:
+                if out:  # what was read before the damage counts
+                    yield out, reached
+                raise
         yield out, None
 
     def _chunks(self, file: BinaryIO, start: int) -> Iterator[tuple[int, list[Event | Bad]]]:

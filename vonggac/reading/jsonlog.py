@@ -61,22 +61,18 @@ def read_json(
     out: list[Event | Bad] = []
     end = begin
     with source.open() as stream:
-        found = lines(stream, begin) if is_ndjson(head) else objects(stream, begin, gap=gap)
-        while True:
-            try:
-                offset, record = next(found)
-            except StopIteration:
-                break
-            except READ_ERRORS:
-                if out:  # what was read before the damage counts
-                    yield out, b"%d" % end
-                raise
-            if len(out) >= BATCH:
-                yield out, b"%d" % offset
-                out = []
-            end = offset + (record.length if isinstance(record, TooLong) else len(record))
-            if skipped is None or isinstance(record, TooLong) or not skipped.fullmatch(record):
-                out += _told(source.path, offset, record, first, parse)
+        try:
+            for offset, record in lines(stream, begin) if is_ndjson(head) else objects(stream, begin, gap=gap):
+                if len(out) >= BATCH:
+                    yield out, b"%d" % offset
+                    out = []
+                end = offset + (record.length if isinstance(record, TooLong) else len(record))
+                if skipped is None or isinstance(record, TooLong) or not skipped.fullmatch(record):
+                    out += _told(source.path, offset, record, first, parse)
+        except READ_ERRORS:
+            if out:  # what was read before the damage counts
+                yield out, b"%d" % end
+            raise
     yield out, None
 
 

@@ -41,42 +41,38 @@ def read_lines(source: Source, mark: bytes | None, parser: LineParser) -> Iterat
     with source.open() as stream:
         if anchor:
             _replay(source, parser, int(anchor), int(start))
-        found = lines(stream, int(start))
-        while True:
-            try:
-                offset, line = next(found)
-            except StopIteration:
-                break
-            except READ_ERRORS:
-                if records:  # what was read before the damage counts
-                    yield records, _mark(end, parser)
-                raise
-            end = offset + (line.length if isinstance(line, TooLong) else len(line)) + 1
-            if len(records) >= BATCH:
-                yield records, _mark(offset, parser)
-                records = []
-            if isinstance(line, TooLong):
-                records.append(Bad(source.path, f"offset {offset}", str(line), line.start[:SAMPLE]))
-                continue
-            try:
-                text = line.decode()
-                if "\0" in text:
-                    parser.notes.append("NUL bytes in a text line")
-            except UnicodeDecodeError as error:
-                text = line.decode(errors="replace")
-                parser.notes.append(f"invalid UTF-8 at byte {error.start} of the line")
-            doc = parser.parse(text, offset)
-            if doc is not None:
-                log = doc.get("log")
-                if log is None:
-                    doc["log"] = {"file": file, "offset": offset}
-                else:
-                    log["file"], log["offset"] = file, offset
-                records.append(Event(file_id(first, offset, line), doc))
-            if parser.notes:
-                place, sample, kept = f"offset {offset}", line[:SAMPLE], doc is not None
-                records += [Bad(source.path, place, note, sample, kept) for note in parser.notes]
-                parser.notes.clear()
+        try:
+            for offset, line in lines(stream, int(start)):
+                end = offset + (line.length if isinstance(line, TooLong) else len(line)) + 1
+                if len(records) >= BATCH:
+                    yield records, _mark(offset, parser)
+                    records = []
+                if isinstance(line, TooLong):
+                    records.append(Bad(source.path, f"offset {offset}", str(line), line.start[:SAMPLE]))
+                    continue
+                try:
+                    text = line.decode()
+                    if "\0" in text:
+                        parser.notes.append("NUL bytes in a text line")
+                except UnicodeDecodeError as error:
+                    text = line.decode(errors="replace")
+                    parser.notes.append(f"invalid UTF-8 at byte {error.start} of the line")
+                doc = parser.parse(text, offset)
+                if doc is not None:
+                    log = doc.get("log")
+                    if log is None:
+                        doc["log"] = {"file": file, "offset": offset}
+                    else:
+                        log["file"], log["offset"] = file, offset
+                    records.append(Event(file_id(first, offset, line), doc))
+                if parser.notes:
+                    place, sample, kept = f"offset {offset}", line[:SAMPLE], doc is not None
+                    records += [Bad(source.path, place, note, sample, kept) for note in parser.notes]
+                    parser.notes.clear()
+        except READ_ERRORS:
+            if records:  # what was read before the damage counts
+                yield records, _mark(end, parser)
+            raise
     yield records, None
 
 
