@@ -24,6 +24,7 @@ import orjson
 
 from vonggac.event import LEVELS, SEVERITY, RuleRef, digest
 from vonggac.ports import Refused, RuleSource
+from vonggac.reading.source import display
 
 SUFFIXES: Final = (".yar", ".yara")
 FILE_LIMIT: Final = 100_000  # rule files a pack
@@ -102,22 +103,23 @@ def _texts(pack: RuleSource) -> Iterator[RuleText | Refused]:
         yield Refused(str(pack.root), 1, f"cannot be read: {error.strerror or error}")
         return
     for path in paths:
-        name = path.name if path == pack.root else path.relative_to(pack.root).as_posix()
+        name = display(path.name if path == pack.root else path.relative_to(pack.root).as_posix())
+        shown = display(str(path))
         try:
             with path.open("rb") as file:
                 data = file.read(SIZE_LIMIT + 1)
             text = data.decode("utf-8-sig")
         except OSError as error:
-            yield Refused(str(path), 1, f"cannot be read: {error.strerror or error}")
+            yield Refused(shown, 1, f"cannot be read: {error.strerror or error}")
         except UnicodeDecodeError as error:
-            yield Refused(str(path), data.count(b"\n", 0, error.start) + 1, f"not UTF-8 at byte {error.start}")
+            yield Refused(shown, data.count(b"\n", 0, error.start) + 1, f"not UTF-8 at byte {error.start}")
         else:
             if len(data) > SIZE_LIMIT:
-                yield Refused(str(path), 1, f"file is above the limit of {SIZE_LIMIT:,} bytes")
+                yield Refused(shown, 1, f"file is above the limit of {SIZE_LIMIT:,} bytes")
             elif "\0" in text:
-                yield Refused(str(path), text[: text.index("\0")].count("\n") + 1, "holds a NUL byte")
+                yield Refused(shown, text[: text.index("\0")].count("\n") + 1, "holds a NUL byte")
             else:
-                yield RuleText(pack.name, str(path), f"{pack.name}/{name}", text)
+                yield RuleText(pack.name, shown, f"{pack.name}/{name}", text)
 
 
 def _files(root: Path) -> Iterator[Path]:

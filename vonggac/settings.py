@@ -109,7 +109,7 @@ def shown(settings: Settings) -> dict[str, Any]:
             value = getattr(value, part)
         secret = key.endswith(_SECRET) and value
         found[key] = "***" if secret else msgspec.to_builtins(value)
-    found["data"] = str(settings.folder)
+    found["data"] = os.fsencode(settings.folder).decode("utf-8", "backslashreplace")
     return found
 
 

@@ -18,6 +18,7 @@ from detectors.sigma import _attack
 from detectors.sigma._texts import Expand
 from detectors.sigma.reference import Node, compile_rule
 from vonggac.event import LEVELS, LogSource, RuleRef, digest
+from vonggac.reading.source import display
 from vonggac.sigma.rulefile import At, Document, RuleError, RuleFileError, read
 
 if TYPE_CHECKING:
@@ -78,21 +79,21 @@ def rules_of(path: Path, ruleset: str, expand: Expand, *, strict: bool = False) 
     try:
         documents = read(path)
     except RuleFileError as error:
-        yield Problem(str(path), error.line, "", "yaml", error.reason)
+        yield Problem(display(str(path)), error.line, "", "yaml", error.reason)
         return
     except OSError as error:
-        yield Problem(str(path), 1, "", "file", f"cannot be read: {error.strerror or error}")
+        yield Problem(display(str(path)), 1, "", "file", f"cannot be read: {error.strerror or error}")
         return
     if not documents and strict:
-        yield Problem(str(path), 1, "", "yaml", "no document")
+        yield Problem(display(str(path)), 1, "", "yaml", "no document")
     for document in documents:
         if not strict and not (isinstance(document.value, dict) and document.value.keys() & _SIGMA):
             continue
         try:
-            yield rule_of(document, str(path), ruleset, expand)
+            yield rule_of(document, display(str(path)), ruleset, expand)
         except RuleError as error:
             yield Problem(
-                str(path),
+                display(str(path)),
                 document.line_of(error.at),
                 pointer(error.at),
                 error.kind,

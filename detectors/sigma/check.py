@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from detectors.sigma._load import Problem, Rule, files_of, frame_of, rules_of
 from detectors.sigma._texts import Expand
+from vonggac.reading.source import display
 from vonggac.sigma.rulefile import RuleError, RuleFileError, read
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def check(paths: Iterable[Path], expand: Expand, private: Path) -> Sequence[Repo
         for file in files_of(path):
             if str(file) in reports:
                 continue
-            report = reports[str(file)] = Report(str(file))
+            report = reports[str(file)] = Report(display(str(file)))
             for one in rules_of(file, "check", expand, strict=True):
                 if isinstance(one, Problem):
                     report.errors.append(one)
@@ -103,7 +104,7 @@ def _problem(issue: SigmaValidationIssue, rule: Any) -> Problem:
     details = {name: value for name, value in vars(issue).items() if name not in ("rules", "severity", "description")}
     told = "; ".join(f"{name} {str(value)[:120]}" for name, value in details.items() if value is not None)
     reason = f"{issue.description} ({told})" if told else issue.description
-    return Problem(str(rule.source.path), rule.source.line or 1, "", kind, " ".join(reason.split())[:500])
+    return Problem(display(str(rule.source.path)), rule.source.line or 1, "", kind, " ".join(reason.split())[:500])
 
 
 #: need ATT&CK or D3FEND data, which pySigma downloads

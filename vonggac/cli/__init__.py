@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import click
 
 from vonggac import __version__
+from vonggac.cli.show import safe
 from vonggac.i18n import _, later, speak, wanted
 from vonggac.settings import Settings, SettingsError, load
 
@@ -48,7 +49,7 @@ class Unusable(click.ClickException):
 
     def show(self, file: Any = None) -> None:
         """Print the one line."""
-        click.echo(f"vonggac: {self.message}", file=file, err=file is None)
+        click.echo(f"vonggac: {safe(self.message)}", file=file, err=file is None)
 
 
 class ReaderLeftError(Exception):
@@ -164,7 +165,7 @@ def main() -> NoReturn:
         sys.exit(130)
     except click.UsageError as error:
         where = f" ({error.ctx.command_path} --help)" if error.ctx else ""
-        click.echo(f"vonggac: {error.format_message()}{where}", err=True)
+        click.echo(safe(f"vonggac: {error.format_message()}{where}"), err=True)
         sys.exit(2)
     except click.ClickException as error:
         error.show()

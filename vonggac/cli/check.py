@@ -25,6 +25,7 @@ from vonggac.cli.unit import FILE as UNITS
 from vonggac.i18n import _
 from vonggac.people.units import saved
 from vonggac.ports import DetectorConfig
+from vonggac.reading.source import display
 from vonggac.settings import shown
 
 _FLOOR: Final = 2 << 30  # bytes free under the data folder
@@ -65,18 +66,18 @@ def _settings(context: Context) -> Iterator[Finding]:
 
 
 def _data(context: Context) -> Iterator[Finding]:
-    folder = context.data
+    folder, name = context.data, display(str(context.data))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         usage = shutil.disk_usage(folder)
     except OSError as error:
-        yield Finding("data", "fail", f"{folder}: {error.strerror}", _("name a folder of your own with --data"))
+        yield Finding("data", "fail", f"{name}: {error.strerror}", _("name a folder of your own with --data"))
         return
     if not os.access(folder, os.W_OK):
-        yield Finding("data", "fail", str(folder), _("let this user write there, or name another folder with --data"))
+        yield Finding("data", "fail", name, _("let this user write there, or name another folder with --data"))
         return
     free = usage.free / usage.total
-    detail = f"{folder}: {usage.free >> 30} GiB, {free:.0%}"
+    detail = f"{name}: {usage.free >> 30} GiB, {free:.0%}"
     if usage.free < _FLOOR:
         yield Finding("disk", "fail", detail, _("free at least 2 GiB"))
     elif free < _ALARM:

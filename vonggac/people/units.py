@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import ipaddress
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -36,7 +37,7 @@ def read_csv(path: Path) -> list[Unit]:
     Raises ValueError naming file, line and what would be right; OSError when the file cannot be read.
     """
     units: list[Unit] = []
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with io.StringIO(_text(path), newline="") as file:
         rows = csv.DictReader(file, strict=True)
         if tuple(rows.fieldnames or ()) != COLUMNS:
             msg = f"{path}: line 1: the columns are {','.join(rows.fieldnames or ())}; wanted: {','.join(COLUMNS)}"
@@ -48,6 +49,16 @@ def read_csv(path: Path) -> list[Unit]:
             raise ValueError(msg) from error
     _check(units, str(path))
     return units
+
+
+def _text(path: Path) -> str:
+    data = path.read_bytes()
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        msg = f"{path}: line {line}: not UTF-8; in Excel save it as `CSV UTF-8`"
+        raise ValueError(msg) from error
 
 
 def save(units: Sequence[Unit], file: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -88,3 +89,15 @@ def test_lists_from_settings_are_put_in_for_placeholders(vonggac: Command, pack:
     assert vonggac("rules", "check", pack).status == 1
     (tmp_path / "settings.toml").write_text('[rules.expand]\nadmins = ["bob"]\n')
     assert vonggac("rules", "check", pack, "--config", tmp_path / "settings.toml").status == 0
+
+
+def test_a_file_name_may_hold_any_bytes(vonggac: Command, pack: Path) -> None:
+    odd = pack / os.fsdecode(b"odd\xff\n.yml")
+    odd.write_text("title: x\nlogsource: {product: linux}\ndetection: {s: {a|no: 1}, condition: s}\n")
+    (pack / os.fsdecode(b"odd\xff.yar")).write_text("rule r { condition: no }")
+    rows = vonggac("rules", "check", pack).rows
+    assert [one["valid"] for one in rows] == [True, False]
+    ran = vonggac("scan", pack / "an_odd_service.yml", "--rules", pack, "--no-builtin-rules")
+    assert ran.status == 0
+    assert f"{pack}/odd\\xff\\x0a.yml:3: rule refused: " in ran.err
+    assert f"{pack}/odd\\xff.yar:1: rule refused: " in ran.err

@@ -68,3 +68,10 @@ def test_what_is_no_tree_is_refused(tmp_path: Path, rows: str, says: str) -> Non
     file.write_text(rows)
     with pytest.raises(ValueError, match=says):
         read_csv(file)
+
+
+def test_a_table_of_another_encoding_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "units.csv"
+    file.write_bytes("id,name,parent,hosts,networks\nso-y-te,Sở,,,\n".encode("utf-16"))
+    with pytest.raises(ValueError, match=r"units.csv: line 1: not UTF-8; in Excel"):
+        read_csv(file)
