@@ -14,9 +14,8 @@ from typing import Final
 from vonggac.event import Bad, Event, digest
 from vonggac.ports import Batch, Collector, Head, ReadOptions, Source
 from vonggac.reading.flows import Flows, Told
+from vonggac.reading.textlog import BATCH
 from vonggac.reading.tshark import Packets
-
-_BATCH: Final = 100
 
 
 def claims(head: Head) -> int:
@@ -52,7 +51,7 @@ class _Capture:
             if skip:
                 skip -= 1
                 continue
-            if len(out) >= _BATCH:
+            if len(out) >= BATCH:
                 yield out, b"%d" % given
                 out = []
             out.append(record)

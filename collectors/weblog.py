@@ -8,15 +8,15 @@ Sources: Apache mod_log_config, nginx ngx_http_log_module, W3C working draft WD-
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from vonggac.ports import Batch, Collector, Head, ReadOptions, Source
+from vonggac.ports import Collector, Head, ReadOptions, Source
 from vonggac.reading import times
 from vonggac.reading.bodies import address, number, port, put
 from vonggac.reading.clock import Clock
-from vonggac.reading.textlog import read_lines, sample_lines
+from vonggac.reading.textlog import TextLog, sample_lines
 
 
 def claims(head: Head) -> int:
@@ -31,15 +31,8 @@ def claims(head: Head) -> int:
 
 def open(source: Source, options: ReadOptions) -> Collector:
     """Give a collector; raises ValueError when `options.zone` is no time zone."""
-    return _Weblog(source, options)
-
-
-class _Weblog:
-    def __init__(self, source: Source, options: ReadOptions) -> None:
-        self._source, self._zone = source, times.zone(options.zone)
-
-    def read(self, mark: bytes | None) -> Iterator[Batch]:
-        return read_lines(self._source, mark, _Parser(Clock(self._zone, self._source.modified), self._source.modified))
+    where = times.zone(options.zone)
+    return TextLog(source, lambda: _Parser(Clock(where, source.modified), source.modified))
 
 
 class _Parser:

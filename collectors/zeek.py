@@ -15,7 +15,7 @@ from vonggac.event import Event
 from vonggac.ports import Batch, Collector, Head, ReadOptions, Source
 from vonggac.reading.jsonlog import Found, read_json, sample_objects
 from vonggac.reading.jsonstream import is_ndjson
-from vonggac.reading.textlog import read_lines
+from vonggac.reading.textlog import TextLog
 from vonggac.reading.times import from_epoch, from_iso
 from vonggac.reading.zeekfields import LOGS, document, flat
 from vonggac.reading.zeektsv import Tsv
@@ -40,7 +40,9 @@ def splits(head: Head) -> bool:
 
 def open(source: Source, options: ReadOptions) -> Collector:
     """Give a collector."""
-    return _Tsv(source) if source.head.data.lstrip().startswith(b"#") else _Json(source)
+    if source.head.data.lstrip().startswith(b"#"):
+        return TextLog(source, lambda: Tsv(_path_of(source.head.name)))
+    return _Json(source)
 
 
 class _Json:
@@ -69,14 +71,6 @@ class _Json:
             doc["host"] = {"name": sensor}
         doc["zeek"] = value
         return Event(found.file_id(), doc, ("zeek",), found.raw)
-
-
-class _Tsv:
-    def __init__(self, source: Source) -> None:
-        self._source = source
-
-    def read(self, mark: bytes | None) -> Iterator[Batch]:
-        return read_lines(self._source, mark, Tsv(_path_of(self._source.head.name)))
 
 
 def _fits(value: dict[str, Any]) -> bool:

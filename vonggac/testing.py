@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, Final
 
 from vonggac.event import FIELDS, Bad, Event, digest
 from vonggac.ports import CollectorModule, Head, ReadOptions, Source
+from vonggac.reading.source import HEAD
 
 #: The one "now" of the tests: file times, and so the years of RFC 3164.
 NOW: Final = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
@@ -23,7 +24,7 @@ def source_of(data: bytes, name: str = "sample.log", modified: datetime = NOW) -
 
     return Source(
         path=name,
-        head=Head(Path(name).name.lower(), data[: 64 << 10]),
+        head=Head(Path(name).name.lower(), data[:HEAD]),
         size=len(data),
         modified=modified,
         open=opened,
@@ -34,7 +35,7 @@ def source_of(data: bytes, name: str = "sample.log", modified: datetime = NOW) -
 def source_of_file(path: Path) -> Source:
     """Make an input out of a plain file."""
     with path.open("rb") as file:
-        head = file.read(64 << 10)
+        head = file.read(HEAD)
     return Source(
         path=str(path),
         head=Head(path.name.lower(), head),

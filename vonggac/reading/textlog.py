@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final, Protocol
 
 from vonggac.event import Bad, Event, file_id, head_digest
 from vonggac.ports import Batch, Source
 from vonggac.reading.lines import TooLong, first_line, lines
-from vonggac.reading.source import READ_ERRORS
+from vonggac.reading.source import HEAD, READ_ERRORS
 
 BATCH: Final = 100
 SAMPLE: Final = 4096
@@ -29,6 +29,17 @@ class LineParser(Protocol):
     def parse(self, text: str, offset: int) -> dict[str, Any] | None:
         """Give the event's document without `log.file` and `log.offset`; None = no event (a directive)."""
         ...
+
+
+class TextLog:
+    """A collector of one event a line; `parser` makes a fresh parser for each reading."""
+
+    def __init__(self, source: Source, parser: Callable[[], LineParser]) -> None:
+        self._source, self._parser = source, parser
+
+    def read(self, mark: bytes | None) -> Iterator[Batch]:
+        """Yield the batches from a mark on."""
+        return read_lines(self._source, mark, self._parser())
 
 
 def read_lines(source: Source, mark: bytes | None, parser: LineParser) -> Iterator[Batch]:
@@ -91,7 +102,7 @@ def sample_lines(data: bytes, count: int = 50) -> list[str]:
     """Give the first whole lines of a head for `claims`; nothing when it is binary (NUL in the first KiB)."""
     if b"\0" in data[:1024]:
         return []
-    whole = data if len(data) < (64 << 10) else data[: data.rfind(b"\n") + 1] or data
+    whole = data if len(data) < HEAD else data[: data.rfind(b"\n") + 1] or data
     found = [line for line in whole.split(b"\n", count * 2)[: count * 2] if line.strip() and not line.startswith(b"#")]
     return [line[:2048].decode(errors="replace").removesuffix("\r") for line in found[:count]]
 
