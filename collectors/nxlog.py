@@ -18,7 +18,7 @@ from vonggac.ports import Batch, Collector, Head, ReadOptions, Source
 from vonggac.reading.jsonlog import Found, read_json, sample_objects
 from vonggac.reading.jsonstream import is_ndjson
 from vonggac.reading.times import iso, zone
-from vonggac.reading.windows import NAMESPACE, document, plain
+from vonggac.reading.windows import NAMESPACE, document, first_plain, plain
 
 
 def claims(head: Head) -> int:
@@ -54,8 +54,8 @@ class _NxLog:
         if "EventID" not in flat and "Message" not in flat:
             msg = "no Windows event: neither EventID nor Message"
             raise ValueError(msg)
-        channel, provider = _first(flat, _CHANNEL), _first(flat, _PROVIDER)
-        computer, code = _first(flat, _COMPUTER), plain(flat.get("EventID"))
+        channel, provider = first_plain(flat, _CHANNEL), first_plain(flat, _PROVIDER)
+        computer, code = first_plain(flat, _COMPUTER), plain(flat.get("EventID"))
         doc = document(provider, channel, code, flat.get("Level"), flat.get("Keywords"), flat)
         log = doc["log"]
         if "level" not in log and (level := _LEVELS.get(plain(flat.get("Severity")).upper())):
@@ -71,7 +71,7 @@ class _NxLog:
         if inferred:
             doc["vonggac"] = {"time_inferred": True}
         doc["winlog"] = flat
-        number = _first(flat, _NUMBER)
+        number = first_plain(flat, _NUMBER)
         if number and written is not None and computer:
             # of the time as it is written, so that the id does not hang on the configured zone
             millis = (written.replace(tzinfo=written.tzinfo or UTC) - _EPOCH) // timedelta(milliseconds=1)
@@ -95,14 +95,7 @@ class _NxLog:
 
 
 def _fits(value: dict[str, Any]) -> bool:
-    return "EventID" in value and _first(value, _CHANNEL + _PROVIDER) != "" and _first(value, _COMPUTER) != ""
-
-
-def _first(flat: dict[str, Any], names: tuple[str, ...]) -> str:
-    for name in names:
-        if name in flat and (value := plain(flat[name])):
-            return value
-    return ""
+    return "EventID" in value and first_plain(value, _CHANNEL + _PROVIDER) != "" and first_plain(value, _COMPUTER) != ""
 
 
 def _parsed(value: Any) -> datetime | None:

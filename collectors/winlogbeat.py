@@ -16,7 +16,7 @@ from vonggac.ports import Batch, Collector, Head, ReadOptions, Source
 from vonggac.reading.jsonlog import Found, read_json, sample_objects
 from vonggac.reading.jsonstream import is_ndjson
 from vonggac.reading.times import from_iso
-from vonggac.reading.windows import NAMESPACE, document, keyword_bits, moment, plain
+from vonggac.reading.windows import NAMESPACE, document, first_plain, keyword_bits, moment, plain
 
 Doc = dict[str, Any]
 
@@ -62,7 +62,7 @@ class _Winlogbeat:
         if time := _time(value.get("@timestamp"), found):
             doc["@timestamp"] = time
         computer, channel, provider = _names(header)
-        number = _first(header, ("record_id", "record_number"))
+        number = first_plain(header, ("record_id", "record_number"))
         _, millis = moment(time)
         if number and millis is not None and computer:
             return Event(windows_id(computer, channel, provider, number, millis), doc, NAMESPACE, raw)
@@ -76,7 +76,7 @@ class _Winlogbeat:
             found.notes.append(f"fields that a shipper may not send, or no objects: {', '.join(aside)}; see shipper")
         header: Doc = doc["winlog"]
         computer, channel, provider = _names(header)
-        code = _first(header, ("event_id",)) or plain(doc.get("event", {}).get("code"))
+        code = plain(header.get("event_id")) or plain(doc.get("event", {}).get("code"))
         ours = document(provider, channel, code, None, keyword_bits(header.get("keywords")), _data(header))
         about = ours["event"]
         about.update(
@@ -96,7 +96,12 @@ class _Winlogbeat:
         """Fill ECS from the flat object, which is kept as it is."""
         computer, channel, provider = _names(value)
         doc = document(
-            provider, channel, _first(value, ("event_id",)), None, keyword_bits(value.get("keywords")), _data(value)
+            provider,
+            channel,
+            plain(value.get("event_id")),
+            None,
+            keyword_bits(value.get("keywords")),
+            _data(value),
         )
         if level := plain(value.get("level")):
             doc["log"]["level"] = level.lower()
@@ -148,17 +153,13 @@ def _clean(value: Doc) -> tuple[Doc, Doc]:
 
 
 def _names(header: Doc) -> tuple[str, str, str]:
-    computer = _first(header, ("computer_name", "computer"))
-    return computer, _first(header, ("channel", "log_name")), _first(header, ("provider_name", "source_name"))
+    computer = first_plain(header, ("computer_name", "computer"))
+    return computer, first_plain(header, ("channel", "log_name")), first_plain(header, ("provider_name", "source_name"))
 
 
 def _data(header: Doc) -> Doc:
     data = header.get("event_data")
     return data if isinstance(data, dict) else {}
-
-
-def _first(header: Doc, names: tuple[str, ...]) -> str:
-    return next((text for name in names if (text := plain(header.get(name)))), "")
 
 
 def _time(value: Any, found: Found) -> str | None:

@@ -5,7 +5,7 @@ Source: the event manifests' field names; the event ids of Sysmon and of Securit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -153,6 +153,11 @@ def plain(value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() <= 64:
         return str(value)
     return ""
+
+
+def first_plain(fields: Mapping[str, Any], names: Iterable[str]) -> str:
+    """Give the text of the first of the named fields that has one, else ""."""
+    return next((text for name in names if (text := plain(fields.get(name)))), "")
 
 
 def _attribute(system: Doc, element: str, name: str) -> Any:
