@@ -36,6 +36,7 @@ HEAD: Final = 64 << 10
 _FREE: Final = 256 << 20  # output below it is never called a bomb
 _IN_MEMORY: Final = 8 << 20  # a spooled stream above it goes to a temporary file
 COMPRESSED: Final = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ\x00")
+_ZSTD_STEP: Final = 1 << 10  # bytes: they unpack to 32 MiB at most, 4 of them being a block of 128 KiB
 _SUFFIXES: Final = (".gz", ".zst", ".bz2", ".xz")
 
 
@@ -220,8 +221,38 @@ def _unpacked(stream: BinaryIO, start: bytes, size: int, limits: Limits) -> Bina
     elif start.startswith(b"\xfd7z"):
         unpacked = lzma.LZMAFile(stream)  # noqa: SIM115  closed by _Bounded
     else:
-        unpacked = zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(stream, read_across_frames=True)
+        unpacked = cast(IO[bytes], _Zstd(stream))
     return Allowance(size, limits, "compressed stream").bounded(unpacked, stream)
+
+
+class _Zstd(io.RawIOBase):
+    """Unpacks frame after frame; a stream that ends inside one raises EOFError: zstandard's own reader is silent."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 27)
+        self._frame: zstandard.ZstdDecompressionObj | None = None
+        self._packed = b""
+        self._out = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # the stub's WriteableBuffer
+        while not self._out:
+            packed = self._packed or self._stream.read(_ZSTD_STEP)
+            if not packed:
+                if self._frame is not None:
+                    msg = "zstd stream ends inside a frame"
+                    raise EOFError(msg)
+                return 0
+            frame = self._frame or self._decompressor.decompressobj()
+            self._out = memoryview(frame.decompress(packed))
+            self._packed, self._frame = (frame.unused_data, None) if frame.eof else (b"", frame)
+        count = min(len(buffer), len(self._out))
+        buffer[:count] = self._out[:count]
+        self._out = self._out[count:]
+        return count
 
 
 class _Bounded(io.RawIOBase):

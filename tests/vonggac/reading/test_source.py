@@ -36,6 +36,26 @@ def test_several_gzip_members_are_one_stream(tmp_path: Path) -> None:
         assert stream.read() == b"one\ntwo\n"
 
 
+def test_several_zstd_frames_are_one_stream(tmp_path: Path) -> None:
+    file = tmp_path / "a.log.zst"
+    skipped = b"\x50\x2a\x4d\x18\x05\0\0\0notes"
+    file.write_bytes(zstandard.compress(b"one\n") + skipped + zstandard.compress(b"two\n" * 100_000))
+    with plain(str(file)).open() as stream:
+        assert stream.read() == b"one\n" + b"two\n" * 100_000
+
+
+def test_a_cut_zstd_gives_what_is_there_and_then_says_so(tmp_path: Path) -> None:
+    noise = os.urandom(400_000)
+    file = tmp_path / "a.log.zst"
+    for cut in (50_000, 1):
+        file.write_bytes(zstandard.ZstdCompressor(write_checksum=True).compress(noise)[:-cut])
+        got = io.BytesIO()
+        with plain(str(file)).open() as stream, pytest.raises(EOFError, match="inside a frame"):
+            shutil.copyfileobj(stream, got)
+        assert len(got.getvalue()) > 260_000
+        assert noise.startswith(got.getvalue())
+
+
 def test_a_cut_gzip_gives_what_is_there_and_then_says_so(tmp_path: Path) -> None:
     noise = os.urandom(400_000)
     file = tmp_path / "a.log.gz"
