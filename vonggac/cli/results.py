@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 FORMATS: Final = ("table", "jsonl", "csv", "timeline")
 _SHOWN: Final = 10  # failed records shown of an input; all are counted
+#: which of the table's columns a screen of so many characters has room for, the time of the last event before the first
+_FITTING: Final = ((150, range(9)), (110, (0, 1, 2, 3, 4, 6, 7)), (0, (0, 1, 2, 4, 6)))
+_FIXED: Final = (0, 4, 5, 6)  # level, count, first, last: never folded
 _COLUMNS: Final = (
     "time",
     "level",
@@ -135,7 +138,13 @@ class Results:
             click.echo(_("no alerts"), err=True)
             return
         names = (_("level"), _("rule"), _("host"), _("user"), _("count"), _("first"), _("last"), _("matched"), _("in"))
-        table(names, [row[1:] for row in rows], [COLOURS[LEVELS[-row[0] - 1]] for row in rows], fixed=(0, 4, 5, 6))
+        shown = next(columns for width, columns in _FITTING if console().width >= width)
+        table(
+            [names[one] for one in shown],
+            [[row[1 + one] for one in shown] for row in rows],
+            [COLOURS[LEVELS[-row[0] - 1]] for row in rows],
+            fixed=[place for place, one in enumerate(shown) if one in _FIXED],
+        )
 
     def _say(self, line: str) -> None:
         if self._progress:

@@ -89,7 +89,7 @@ def _job(context: Context, now: datetime, asked: dict[str, Any]) -> Job:
         mode="scan",
         now=iso(now),
         packs=tuple((pack.name, str(pack.root)) for pack in packs),
-        detectors=asked["detectors"],
+        detectors=tuple(dict.fromkeys(asked["detectors"])),
         collector=needed.collector,
         logsource=given_logsource(needed.logsource),
         zone=settings.scan.zone,

@@ -231,3 +231,27 @@ def test_inputs_of_no_known_format_are_counted_aloud(vonggac: Command, tmp_path:
     ran = vonggac("parse", tmp_path / "notes")
     assert (ran.status, len(ran.rows)) == (0, 1)
     assert "1 inputs are of no known log format" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("width", "shown", "not_shown"),
+    [
+        ("80", ("level", "rule", "host", "count", "last"), ("first", "matched", "user")),
+        ("120", ("rule", "user", "last", "matched"), ("first",)),
+        ("160", ("rule", "user", "first", "last", "matched"), ()),
+    ],
+)
+def test_a_table_leaves_out_what_the_screen_has_no_room_for(
+    vonggac: Command, logs: Path, rule: Path, width: str, shown: tuple[str, ...], not_shown: tuple[str, ...]
+) -> None:
+    options = ("--rules", rule, "--no-builtin-rules", "--format", "table")
+    ran = vonggac("scan", logs, *options, environ={"COLUMNS": width})
+    head = next(line for line in ran.out.splitlines() if "level" in line)
+    assert [name for name in (*shown, *not_shown) if name in head] == [*shown]
+    assert "Root logs in by" in ran.out
+    assert max(map(len, ran.out.splitlines())) <= int(width)
+
+
+def test_a_detector_named_twice_judges_once(vonggac: Command, logs: Path, rule: Path) -> None:
+    options = ("--rules", rule, "--no-builtin-rules", "--detector", "sigma", "--detector", "sigma")
+    assert len(vonggac("scan", logs / "auth.log", *options).rows) == 1
