@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import importlib
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any, Final, TextIO
 
+import click
 import orjson
 
 from vonggac import shelf
+from vonggac.cli.show import safe
 from vonggac.event import Bad
+from vonggac.i18n import _
 from vonggac.ports import Source
 from vonggac.reading import source as sources
 from vonggac.reading.programs import Bounds
@@ -37,7 +39,7 @@ def conversation(id: str, path: str, out: TextIO) -> int:
             count += 1
             _write(packet, out)
         if not count and not bad:
-            _complain(f"{source.path}: no packet of conversation {id}")
+            _complain(_("{path}: no packet of conversation {id}").format(path=source.path, id=id))
         return 3 if count and bad else 0 if count else 2
 
     return _guarded(path, read)
@@ -59,7 +61,7 @@ def _guarded(path: str, read: Callable[[Source], int]) -> int:
     try:
         source = sources.plain(path)
         if not shelf.collector("pcap").claims(source.head):
-            _complain(f"{source.path}: no packet capture (pcap, pcapng, snoop …)")
+            _complain(_("{path}: no packet capture (pcap, pcapng, snoop …)").format(path=source.path))
             return 2
         return read(source)
     except BrokenPipeError:
@@ -70,7 +72,7 @@ def _guarded(path: str, read: Callable[[Source], int]) -> int:
 
 
 def _complain(line: str) -> None:
-    print(f"vonggac: {line}", file=sys.stderr)
+    click.echo(f"vonggac: {safe(line)}", err=True)
 
 
 def _write(packet: dict[str, Any], out: TextIO) -> None:
@@ -98,5 +100,5 @@ def _lines(value: Any, indent: int) -> Iterator[str]:
 
 
 def _clean(text: str) -> str:
-    """Make text safe for a terminal: what comes from a capture may hold control sequences."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text[:_SHOWN])
+    """Cut text, and make it safe for a terminal."""
+    return safe(text[:_SHOWN])

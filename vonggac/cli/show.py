@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,9 +14,6 @@ if TYPE_CHECKING:
 
     from vonggac.cli import Context
 
-#: C0 and C1 controls, and the characters that turn text around (bidi), as a hostile log line may hold them
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-
 COLOURS = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan", "informational": "dim"}
 
 
@@ -27,8 +23,14 @@ def wants_json(context: Context) -> bool:
 
 
 def safe(text: Any) -> str:
-    r"""Give text that a terminal prints and does not obey: ESC becomes `\x1b`."""
-    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", str(text))
+    r"""Give text that a terminal prints and does not obey: ESC becomes `\x1b`, what turns text around `\u202e`.
+
+    Whatever is not printable is written out: controls, bidi and zero-width characters, lone surrogates.
+    """
+    plain = str(text)
+    if plain.isprintable():
+        return plain
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in plain)
 
 
 def console(*, err: bool = False) -> Console:
@@ -48,7 +50,7 @@ def table(
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for number, column in enumerate(columns):
         made.add_column(column, overflow="fold", no_wrap=number in fixed)
     for number, row in enumerate(rows):

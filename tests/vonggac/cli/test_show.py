@@ -9,8 +9,10 @@ from vonggac.cli.show import safe
     ("hostile", "shown"),
     [
         ("\x1b[2J\x1b]0;owned\x07", "\\x1b[2J\\x1b]0;owned\\x07"),
-        ("a\r\nb\tc", "a\\x0d\\x0ab\\x09c"),
-        ("exe.\u202egnp", "exe.\\x202egnp"),
+        ("a\r\nb\tc", "a\\r\\nb\\tc"),
+        ("exe.\u202egnp", "exe.\\u202egnp"),
+        ("a\u200bb\u2028c", "a\\u200bb\\u2028c"),
+        ("lone \udcff", "lone \\udcff"),
         ("\x9b31m", "\\x9b31m"),
         ("Đường dẫn 🙂", "Đường dẫn 🙂"),
     ],
