@@ -77,7 +77,7 @@ def _data(context: Context) -> Iterator[Finding]:
         yield Finding("data", "fail", name, _("let this user write there, or name another folder with --data"))
         return
     free = usage.free / usage.total
-    detail = f"{name}: {usage.free >> 30} GiB, {free:.0%}"
+    detail = _("{folder}: {size} GiB free ({share})").format(folder=name, size=usage.free >> 30, share=f"{free:.0%}")
     if usage.free < _FLOOR:
         yield Finding("disk", "fail", detail, _("free at least 2 GiB"))
     elif free < _ALARM:

@@ -137,7 +137,8 @@ class Results:
         if not rows:
             click.echo(_("no alerts"), err=True)
             return
-        names = (_("level"), _("rule"), _("host"), _("user"), _("count"), _("first"), _("last"), _("matched"), _("in"))
+        names = [_("level"), _("rule"), _("host"), _("user"), _("count"), _("first (UTC+7)")]
+        names += [_("last (UTC+7)"), _("matched"), _("in")]
         shown = next(columns for width, columns in _FITTING if console().width >= width)
         table(
             [names[one] for one in shown],

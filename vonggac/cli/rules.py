@@ -87,7 +87,9 @@ def _list_rules(context: Context, name: str) -> None:
         return
     named = titles(language())
     shown = [[one.ref.level, named.get(one.ref.id, one.ref.name), str(one.source), one.ref.id] for one in found]
-    table([_("level"), _("name"), _("log source"), "id"], shown, [COLOURS[one.ref.level] for one in found])
+    table(
+        [_("level"), _("name"), _("log source"), "id"], shown, [COLOURS[one.ref.level] for one in found], fixed=(0, 3)
+    )
 
 
 @rules.command(help=_("Check rule files; exit status 1 when one is invalid."), epilog="vonggac rules check rules/sigma")

@@ -236,7 +236,7 @@ def test_inputs_of_no_known_format_are_counted_aloud(vonggac: Command, tmp_path:
 @pytest.mark.parametrize(
     ("width", "shown", "not_shown"),
     [
-        ("80", ("level", "rule", "host", "count", "last"), ("first", "matched", "user")),
+        ("80", ("level", "rule", "host", "count", "last (UTC+7)"), ("first", "matched", "user")),
         ("120", ("rule", "user", "last", "matched"), ("first",)),
         ("160", ("rule", "user", "first", "last", "matched"), ()),
     ],
