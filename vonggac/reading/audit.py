@@ -57,10 +57,15 @@ def record(kind: str, body: str) -> Record:
     for name, pieces in parts.items():
         found[name] = _decoded(name, "".join(pieces))
     if kind == "SYSCALL" and "SYSCALL" not in found:
-        put(found, "SYSCALL", _SYSCALLS.get(found.get("arch", ""), {}).get(found.get("syscall", "")))
+        put(found, "SYSCALL", call_name(found.get("arch", ""), found.get("syscall", "")))
     if "saddr" in found and "saddr_fam" not in found:
         found.update(_socket(found["saddr"]))
     return found
+
+
+def call_name(arch: str, number: str) -> str | None:
+    """Name a system call by its number and the architecture (AUDIT_ARCH_*, hex); None when the table lacks it."""
+    return _SYSCALLS.get(arch.lower(), {}).get(number)
 
 
 def document(node: str, time: str, serial: str, records: Sequence[Record], original: str) -> dict[str, Any]:
@@ -214,4 +219,5 @@ _SYSCALLS: Final = {
         renameat2 279 memfd_create 280 bpf 281 execveat
         """
     ),
+    "40000003": _table("11 execve 358 execveat"),  # i386
 }

@@ -1,4 +1,4 @@
-"""Facts as tables: Windows channels and event ids by log source, Sigma field names by path, system call numbers."""
+"""Facts as tables: Windows channels and event ids by log source, Sigma field names by path."""
 
 from __future__ import annotations
 
@@ -333,46 +333,4 @@ AUDITD: Final = {
     "Image": "exe",
     "ParentProcessId": "ppid",
     "ProcessId": "pid",
-}
-
-#: the system calls that rules name, by (arch of the record, number)
-SYSCALLS: Final = {
-    ("c000003e", "41"): "socket",
-    ("c000003e", "42"): "connect",
-    ("c000003e", "49"): "bind",
-    ("c000003e", "56"): "clone",
-    ("c000003e", "57"): "fork",
-    ("c000003e", "59"): "execve",
-    ("c000003e", "62"): "kill",
-    ("c000003e", "87"): "unlink",
-    ("c000003e", "90"): "chmod",
-    ("c000003e", "92"): "chown",
-    ("c000003e", "99"): "sysinfo",
-    ("c000003e", "101"): "ptrace",
-    ("c000003e", "103"): "syslog",
-    ("c000003e", "105"): "setuid",
-    ("c000003e", "133"): "mknod",
-    ("c000003e", "135"): "personality",
-    ("c000003e", "165"): "mount",
-    ("c000003e", "175"): "init_module",
-    ("c000003e", "176"): "delete_module",
-    ("c000003e", "188"): "setxattr",
-    ("c000003e", "257"): "openat",
-    ("c000003e", "259"): "mknodat",
-    ("c000003e", "263"): "unlinkat",
-    ("c000003e", "268"): "fchmodat",
-    ("c000003e", "313"): "finit_module",
-    ("c000003e", "319"): "memfd_create",
-    ("c000003e", "322"): "execveat",
-    ("c00000b7", "33"): "mknodat",
-    ("c00000b7", "92"): "personality",
-    ("c00000b7", "116"): "syslog",
-    ("c00000b7", "117"): "ptrace",
-    ("c00000b7", "179"): "sysinfo",
-    ("c00000b7", "198"): "socket",
-    ("c00000b7", "221"): "execve",
-    ("c00000b7", "279"): "memfd_create",
-    ("c00000b7", "281"): "execveat",
-    ("40000003", "11"): "execve",
-    ("40000003", "358"): "execveat",
 }

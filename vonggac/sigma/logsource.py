@@ -15,7 +15,7 @@ from vonggac.sigma._tables import (
     SYSMON,
     SYSMON_LINUX,
 )
-from vonggac.sigma.names import Windows, lookup_of, windows
+from vonggac.sigma.names import Windows, lookup_of
 
 
 def sources_of(event: Event) -> tuple[LogSource, ...]:
@@ -27,7 +27,7 @@ def sources_of(event: Event) -> tuple[LogSource, ...]:
     if (said := doc.get("vonggac", {}).get("logsource")) is not None:
         return (parse(said),) if isinstance(said, str) else (LogSource(**said),)
     if isinstance(winlog := doc.get("winlog"), dict):
-        return _windows(windows(winlog, doc))
+        return _windows(Windows(winlog, doc))
     about = doc.get("event", {})
     module, dataset = str(about.get("module", "")), str(about.get("dataset", ""))
     kind = dataset.partition(".")[2]

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from vonggac.reading.audit import call_name
 from vonggac.sigma._tables import (
     AUDITD,
     CHANNELS,
@@ -18,7 +19,6 @@ from vonggac.sigma._tables import (
     NAMES,
     RENAMED,
     SERVICES,
-    SYSCALLS,
     VENDOR,
     WINLOGBEAT,
 )
@@ -31,7 +31,7 @@ Lookup = Callable[[str], Values]
 def lookup_of(doc: Mapping[str, Any]) -> Lookup:
     """Give the function that finds an event's values by Sigma name."""
     if isinstance(winlog := doc.get("winlog"), dict):
-        return windows(winlog, doc).values
+        return Windows(winlog, doc).values
     if isinstance(audit := doc.get("auditd"), dict):
         return _Auditd(audit, doc).values
     return _Other(doc).values
@@ -159,11 +159,6 @@ class Windows:
         return None
 
 
-def windows(winlog: dict[str, Any], doc: Mapping[str, Any]) -> Windows:
-    """Open a Windows event."""
-    return Windows(winlog, doc)
-
-
 def _dict(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
@@ -237,7 +232,7 @@ class _Auditd:
 
     def _syscalls(self) -> Values:
         named = [
-            SYSCALLS.get((str(record.get("arch", "")).lower(), str(record["syscall"])), str(record["syscall"]))
+            call_name(str(record.get("arch", "")), str(record["syscall"])) or str(record["syscall"])
             for record in self._records
             if "syscall" in record
         ]

@@ -43,6 +43,7 @@ def test_avc() -> None:
 def test_system_calls_have_names() -> None:
     assert record("SYSCALL", "arch=c000003e syscall=41")["SYSCALL"] == "socket"
     assert record("SYSCALL", "arch=c00000b7 syscall=221")["SYSCALL"] == "execve"
+    assert record("SYSCALL", "arch=40000003 syscall=11")["SYSCALL"] == "execve"
     assert record("SYSCALL", "arch=c000003e syscall=1 \x1dSYSCALL=write")["SYSCALL"] == "write"
     assert "SYSCALL" not in record("SYSCALL", "arch=40000028 syscall=1")
 
