@@ -212,13 +212,13 @@ class _Pool:
             self.account.output.progress(self.first, len(self.todo))
 
     def _write(self, message: bytes) -> None:
-        match message[:1]:
-            case b"L":
-                self.account.output.lines(message[1:])
-            case b"B":
-                self.account.output.bad(msgspec.json.decode(message[1:], type=Bad))
-            case b"F":
-                self.account.failed(msgspec.json.decode(message[1:], type=Failed))
+        kind, body = message[:1], message[1:]
+        if kind == _LINES:
+            self.account.output.lines(body)
+        elif kind == _BAD:
+            self.account.output.bad(msgspec.json.decode(body, type=Bad))
+        elif kind == _FAILED:
+            self.account.failed(msgspec.json.decode(body, type=Failed))
 
     def stop(self) -> None:
         self.room.close()
@@ -239,9 +239,8 @@ def _together(job: Job, paths: Iterable[str | Bad], account: _Account, workers: 
         else:
             todo += [Part(path)] if path == JOURNAL else parts_of(path, collectors, job.collector, workers)
     if not any(isinstance(one, Part) for one in todo):
-        return _alone(
-            job, [one for one in todo if isinstance(one, Bad)], account
-        )  # nothing to read, but the rules have their account all the same
+        # nothing to read, but the rules have their account all the same
+        return _alone(job, [one for one in todo if isinstance(one, Bad)], account)
     pool = _Pool(job, todo, account, workers)
     try:
         return pool.loop()
