@@ -9,7 +9,7 @@ import click
 import orjson
 
 from vonggac.cli import Context, Unusable
-from vonggac.cli.packs import BUILTIN, active
+from vonggac.cli.packs import active
 from vonggac.cli.show import COLOURS, safe, table, wants_json
 from vonggac.cli.titles import titles
 from vonggac.i18n import _, language, later
@@ -42,8 +42,8 @@ def _list_packs(context: Context) -> None:
             row = {"name": source.name, "files": _count(source.root), "origin": str(source.root)}
             if (known := added.get(source.name)) is not None:
                 row |= {"origin": known.origin, "licence": known.licence, "digest": known.digest, "added": known.added}
-            elif source.name == BUILTIN:
-                row |= {"origin": BUILTIN, "licence": "Apache-2.0"}
+            elif source.name == packs.BUILTIN:
+                row |= {"origin": packs.BUILTIN, "licence": "Apache-2.0"}
             rows.append(row)
     except (OSError, ValueError) as error:
         raise Unusable(str(error)) from error

@@ -24,6 +24,7 @@ from vonggac.event import digest
 from vonggac.sigma._unpack import ARCHIVES, MEMBER_LIMIT, copy_folder, unpack
 
 FORMAT: Final = 1
+BUILTIN: Final = "vonggac"  # the name of the rules that come with the program
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _RECORD: Final = "pack.json"
 
@@ -64,6 +65,9 @@ def add(source: Path, data: Path, name: str | None = None, *, replace: bool = Fa
     name = name or _name_of(source)
     if not _NAME.fullmatch(name):
         msg = f"{name!r} is no pack name: small letters, digits, `.`, `_` and `-`, at most 64"
+        raise PackError(msg)
+    if name == BUILTIN:
+        msg = f"{BUILTIN!r} is our own pack; give this one another name with --name"
         raise PackError(msg)
     folder = data / "packs"
     target = folder / name
@@ -133,6 +137,11 @@ def unpacked(archive: Path, cache: Path) -> Path:
     return target
 
 
+def is_archive(path: Path) -> bool:
+    """Say whether a name is that of an archive that can be a pack."""
+    return path.name.lower().endswith(ARCHIVES)
+
+
 def digest_of(root: Path) -> str:
     """Digest a pack: the names and bytes of its files, without the record."""
     parts: list[str | bytes] = []
@@ -148,7 +157,7 @@ def _take(source: Path, target: Path) -> list[str]:
         raise PackError(msg)
     if source.is_dir():
         return copy_folder(source, target)
-    if not source.name.lower().endswith(ARCHIVES):
+    if not is_archive(source):
         msg = f"{source}: a pack is a folder, {', '.join(ARCHIVES)}"
         raise PackError(msg)
     try:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from vonggac.cli.packs import BUILTIN, active
+from vonggac.cli.packs import active
+from vonggac.sigma.packs import BUILTIN
 
 
 def test_our_own_come_by_themselves(tmp_path: Path) -> None:
@@ -33,6 +34,24 @@ def test_archives_in_a_folder_are_packs_too(tmp_path: Path) -> None:
         archive.writestr("b.yml", "title: b\n")
     packs = active(tmp_path / "data", [str(tmp_path / "rules")], builtin=False, only=True)
     assert [pack.name for pack in packs] == ["rules", "theirs"]
+
+
+def test_of_two_folders_of_one_name_neither_hides_the_other(tmp_path: Path) -> None:
+    chosen = []
+    for place in ("a/rules", "b/rules", "b/vonggac"):
+        (tmp_path / place).mkdir(parents=True)
+        chosen.append(str(tmp_path / place))
+    packs = active(tmp_path / "data", [*chosen, chosen[0]], builtin=True, only=True)
+    assert [pack.name for pack in packs] == ["vonggac", "rules", "rules-2", "vonggac-2"]
+    assert [str(pack.root) for pack in packs[1:]] == chosen
+
+
+def test_an_archives_ending_may_be_in_capitals(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "THEIRS.ZIP", "w") as archive:
+        archive.writestr("b.yml", "title: b\n")
+    [pack] = active(tmp_path / "data", [str(tmp_path / "THEIRS.ZIP")], builtin=False, only=True)
+    assert pack.name == "THEIRS"
+    assert (pack.root / "b.yml").exists()
 
 
 def test_an_unknown_pack_is_named(tmp_path: Path) -> None:

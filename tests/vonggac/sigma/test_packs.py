@@ -94,6 +94,8 @@ def test_what_cannot_be_a_pack(folder: Path, tmp_path: Path) -> None:
             add(tmp_path / source, data)
     with pytest.raises(PackError, match="is no pack name"):
         add(folder, data, "../up")
+    with pytest.raises(PackError, match="our own pack"):
+        add(folder, data, "vonggac")
     assert left_over(data) == [], "nothing half-made stays"
 
 
