@@ -1,0 +1,273 @@
+r"""The embedded store's files: events as rows of typed ECS columns beside the whole record, written by DuckDB.
+
+ts, ingested   event time (else append time) and append time
+n              the row's number in the store; id: event.id; unit: vonggac.unit or ""
+plain          `raw` is ASCII without \u and \/ escapes: a text can be looked for in it before it is parsed
+stray          some value does not fit its column (a list, a number for a text): look into `raw` instead
+schema         number of this set of columns
+<COLUMNS>      event_code, host_name, …; raw: the record as it came
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+import zstandard
+
+from vonggac.query import time_of
+
+SCHEMA: Final = 1
+MAX_RAW: Final = 1 << 20  # bytes of a record that stands in `raw` as a whole
+KEPT: Final = 64 << 10  # of a larger one
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def micros(moment: datetime) -> int:
+    """Give µs since 1970, exactly."""
+    return (moment - EPOCH) // _MICROSECOND
+
+
+def moment(us: int) -> datetime:
+    """Give the moment of µs since 1970."""
+    return EPOCH + us * _MICROSECOND
+
+
+def row_of(record: bytes, appended: int, n: int) -> tuple[dict[str, Any], bytes | None]:
+    """Give an event's row, and the record itself when it is too large for it; raises ValueError for no event."""
+    doc = orjson.loads(record)
+    if not isinstance(doc, dict):
+        msg = "no JSON object"
+        raise ValueError(msg)  # noqa: TRY004 (the record's fault, not the caller's)
+    row: dict[str, Any] = {}
+    fits = _fill(_TABLE, doc, row)
+    if not row.get("id"):
+        msg = "no event.id"
+        raise ValueError(msg)
+    own = doc.get("vonggac")
+    unit = own.get("unit") if isinstance(own, dict) else None
+    blob = None
+    raw = record
+    if len(record) > MAX_RAW:
+        blob = record
+        short = shortened(doc)
+        short["event"] = {"id": row["id"], **(short["event"] if isinstance(short.get("event"), dict) else {})}
+        mine = short.get("vonggac")
+        short["vonggac"] = {**(mine if isinstance(mine, dict) else {}), "blob": hashlib.sha256(record).hexdigest()}
+        raw = orjson.dumps(short)
+        row = {}
+        fits = _fill(_TABLE, short, row)
+    row["ts"] = micros(time_of(doc, moment(appended)))
+    row["ingested"] = appended
+    row["n"] = n
+    row["unit"] = unit if isinstance(unit, str) else ""
+    row["plain"] = raw.isascii() and not _escaped(raw)
+    row["stray"] = not fits
+    row["raw"] = raw.decode()
+    return row, blob
+
+
+def shortened(doc: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what fits into `KEPT` bytes of a document: short values first come, long texts cut, deep ones left out."""
+    found: dict[str, Any] = _cut(doc, [KEPT // 8], 0)  # a character may take 6 bytes as JSON
+    return found
+
+
+def save_blob(folder: Path, record: bytes, sync: Callable[[int], None]) -> str:
+    """Keep a record of any size under its SHA-256, compressed; give the name."""
+    sha = hashlib.sha256(record).hexdigest()
+    path = folder / sha
+    if not path.exists():
+        _whole(path, zstandard.compress(record), sync)
+    return sha
+
+
+def copy_rows(lines: Iterable[bytes], source: Path, con: Any, target: Path) -> None:
+    """Write rows as Parquet; raises duckdb.OutOfMemoryException, and leaves neither file to be found then."""
+    with source.open("wb") as file:
+        file.write(b"\n".join(lines))
+    types = ", ".join(f"{name}: '{kind}'" for name, kind in _READ.items())
+    columns = "make_timestamp(ts) AS ts, make_timestamp(ingested) AS ingested, * EXCLUDE (ts, ingested)"
+    options = f"format = 'newline_delimited', maximum_object_size = {_LINE}, columns = {{{types}}}"
+    read = f"read_json({quoted(source)}, {options})"
+    _copy(con, f"SELECT {columns}, {SCHEMA}::SMALLINT AS schema FROM {read}", target)  # noqa: S608 (ours)
+
+
+def copy_files(files: Sequence[Path], con: Any, target: Path) -> None:
+    """Write the rows of some files into one."""
+    listed = ", ".join(quoted(path) for path in files)
+    _copy(con, f"SELECT * FROM read_parquet([{listed}], union_by_name = true)", target)  # noqa: S608 (ours)
+
+
+def sync_file(path: Path, sync: Callable[[int], None]) -> None:
+    """Bring a file or folder to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        sync(handle)
+    finally:
+        os.close(handle)
+
+
+def quoted(path: Path) -> str:
+    """Give a path as an SQL text; where DuckDB takes no parameter."""
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def _copy(con: Any, select: str, target: Path) -> None:
+    # the row group is what DuckDB holds in memory while it writes
+    con.execute(f"COPY ({select}) TO {quoted(target)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 20480)")
+
+
+def _fill(table: Mapping[str, Any], node: Mapping[str, Any], row: dict[str, Any]) -> bool:
+    """Put what fits into the row; say whether all did."""
+    fits = True
+    for key, value in node.items():
+        want = table.get(key)
+        if want is None:
+            if "." in key:
+                fits = False
+        elif type(want) is dict:
+            if type(value) is dict:
+                fits = _fill(want, value, row) and fits
+            elif value is not None:
+                fits = False
+        elif type(value) is want[1] and (want[1] is str or -_LARGE < value < _LARGE):
+            row[want[0]] = value
+        elif value is not None:
+            fits = False
+    return fits
+
+
+def _escaped(raw: bytes) -> bool:
+    if b"\\u" not in raw and b"\\/" not in raw:
+        return False
+    single = raw.replace(b"\\\\", b"")  # C:\\users is no escape
+    return b"\\u" in single or b"\\/" in single
+
+
+def _cut(value: Any, room: list[int], depth: int) -> Any:
+    if isinstance(value, str):
+        value = value[: min(1_024, max(0, room[0]))]
+        room[0] -= len(value)
+        return value
+    room[0] -= 8
+    if isinstance(value, dict):
+        inner = sorted(value.items(), key=lambda item: isinstance(item[1], dict | list))  # scalars first
+        cut = {}
+        for key, one in inner:
+            if room[0] <= 0 or depth >= _DEEP:
+                break
+            if len(key) <= _LONG_KEY:
+                room[0] -= len(key)
+                cut[key] = _cut(one, room, depth + 1)
+        return cut
+    if isinstance(value, list):
+        items: list[Any] = []
+        for one in value:
+            if room[0] <= 0 or depth >= _DEEP:
+                break
+            items.append(_cut(one, room, depth + 1))
+        return items
+    return value
+
+
+def _whole(path: Path, data: bytes, sync: Callable[[int], None]) -> None:
+    temporary = path.with_name(path.name + ".tmp")
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        sync(file.fileno())
+    temporary.replace(path)
+    sync_file(path.parent, sync)
+
+
+# -------------------------------------------------------------------- tables
+
+_MICROSECOND: Final = timedelta(microseconds=1)
+_LARGE: Final = 10**15
+_DEEP: Final = 16
+_LINE: Final = 32 << 20  # of JSON; a record of MAX_RAW may be six times as long in it, and its columns once more
+_LONG_KEY: Final = 256
+
+#: the ECS fields with a column of their own: single values, often asked for
+COLUMNS: Final[Mapping[str, type]] = {
+    "event.id": str,
+    "event.kind": str,
+    "event.module": str,
+    "event.dataset": str,
+    "event.code": str,
+    "event.action": str,
+    "event.outcome": str,
+    "event.provider": str,
+    "rule.id": str,
+    "rule.level": str,
+    "host.name": str,
+    "user.name": str,
+    "user.domain": str,
+    "user.id": str,
+    "process.name": str,
+    "process.pid": int,
+    "process.executable": str,
+    "process.command_line": str,
+    "process.parent.executable": str,
+    "process.parent.command_line": str,
+    "file.path": str,
+    "file.name": str,
+    "file.hash.md5": str,
+    "file.hash.sha256": str,
+    "source.ip": str,
+    "source.port": int,
+    "source.bytes": int,
+    "destination.ip": str,
+    "destination.port": int,
+    "destination.bytes": int,
+    "destination.domain": str,
+    "network.transport": str,
+    "network.protocol": str,
+    "network.community_id": str,
+    "dns.question.name": str,
+    "dns.question.type": str,
+    "dns.response_code": str,
+    "http.request.method": str,
+    "http.response.status_code": int,
+    "url.original": str,
+    "url.path": str,
+    "url.domain": str,
+    "user_agent.original": str,
+    "tls.server_name": str,
+    "labels.drill": str,
+}
+
+
+def column(name: str) -> str:
+    """Give the column of an ECS field."""
+    return "id" if name == "event.id" else name.replace(".", "_")
+
+
+def _table() -> dict[str, Any]:
+    root: dict[str, Any] = {}
+    for name, kind in COLUMNS.items():
+        *path, last = name.split(".")
+        node = root
+        for part in path:
+            node = node.setdefault(part, {})
+        node[last] = (column(name), kind)
+    return root
+
+
+_TABLE: Final = _table()
+_READ: Final = {
+    "ts": "BIGINT",
+    "ingested": "BIGINT",
+    "n": "BIGINT",
+    "unit": "VARCHAR",
+    "plain": "BOOLEAN",
+    "stray": "BOOLEAN",
+    **{column(name): "VARCHAR" if kind is str else "BIGINT" for name, kind in COLUMNS.items()},
+    "raw": "VARCHAR",
+}
