@@ -148,7 +148,8 @@ def test_claims() -> None:
     assert claim(b"<34>1 2026-03-01T01:05:00Z h a - - - x\n" * 3) == 92
     assert claim(b"2026-03-01T01:05:00Z INFO main: an application's own log\n") == 0
     assert claim(b"2026-03-01 01:02:03,123 INFO x\n") == 0
-    assert claim(b"Mar  1 08:02:03 h a: x\0\n") == 0
+    assert claim(b"Mar  1 08:02:03 h a: x\0\n" * 9) == 0
+    assert claim(b"\0" * 3_000 + b"Mar  1 08:02:03 h a: x\n") == 70
     assert claim(b'{"a": 1}\n') == 0
 
 

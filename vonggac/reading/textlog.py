@@ -15,6 +15,9 @@ BATCH: Final = 100
 SAMPLE: Final = 4096
 
 
+_STRAY: Final = 8  # NUL bytes
+
+
 class LineParser(Protocol):
     """What a collector of text lines offers; `read_lines` does the rest.
 
@@ -64,6 +67,7 @@ def read_lines(source: Source, mark: bytes | None, parser: LineParser) -> Iterat
                 try:
                     text = line.decode()
                     if "\0" in text:
+                        text = text.lstrip("\0")
                         parser.notes.append("NUL bytes in a text line")
                 except UnicodeDecodeError as error:
                     text = line.decode(errors="replace")
@@ -99,12 +103,18 @@ def first_digest(source: Source) -> bytes:
 
 
 def sample_lines(data: bytes, count: int = 50) -> list[str]:
-    """Give the first whole lines of a head for `claims`; nothing when it is binary (NUL in the first KiB)."""
-    if b"\0" in data[:1024]:
+    """Give the first whole lines of a head for `claims`; nothing when it is binary."""
+    data = data.lstrip(b"\0")  # the hole that a log rotated under its writer begins with
+    if binary(data):
         return []
     whole = data if len(data) < HEAD else data[: data.rfind(b"\n") + 1] or data
     found = [line for line in whole.split(b"\n", count * 2)[: count * 2] if line.strip() and not line.startswith(b"#")]
     return [line[:2048].decode(errors="replace").removesuffix("\r") for line in found[:count]]
+
+
+def binary(data: bytes) -> bool:
+    """Say whether the first KiB is no text: a stray NUL or two is damage, more is another format (or UTF-16)."""
+    return data[:1024].count(0) > _STRAY
 
 
 def _mark(offset: int, parser: LineParser) -> bytes:

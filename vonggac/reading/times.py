@@ -104,7 +104,9 @@ def zone(name: str) -> tzinfo:
 def nearest_year(month: int, day: int, hour: int, minute: int, second: int, near: datetime, where: tzinfo) -> datetime:
     """Complete a time without a year (RFC 3164) with the year that brings it nearest to `near`.
 
-    Raises ValueError when no such day exists (29 February needs a leap year within four).
+    A log line is no younger than its file: what would lie more than a day ahead of `near` is of the year before, or
+    every line of March in a file of November would be of the next year. Raises ValueError when no such day exists
+    (29 February needs a leap year within four).
     """
     found: list[datetime] = []
     for year in range(near.year - 4, near.year + 5):
@@ -115,4 +117,5 @@ def nearest_year(month: int, day: int, hour: int, minute: int, second: int, near
     if not found:
         msg = f"no such day: month {month}, day {day}, {hour:02d}:{minute:02d}:{second:02d}"
         raise ValueError(msg)
-    return min(found, key=lambda moment: abs(moment - near))
+    past = [moment for moment in found if moment - near <= timedelta(days=1)]
+    return min(past or found, key=lambda moment: abs(moment - near))

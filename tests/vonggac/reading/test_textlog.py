@@ -93,4 +93,5 @@ def test_the_first_line_is_digested_whole_even_beyond_the_head() -> None:
 
 def test_samples_leave_out_comments_and_binary_data() -> None:
     assert sample_lines(b"# x\n\na\r\nb") == ["a", "b"]
-    assert sample_lines(b"a\0\nb") == []
+    assert sample_lines(b"a\0b\0" * 8) == [], "binary, or UTF-16"
+    assert sample_lines(b"\0" * 2_000 + b"a\nb") == ["a", "b"], "the hole of a log rotated under its writer"

@@ -163,6 +163,9 @@ def test_a_time_without_a_year_gets_the_nearest() -> None:
     new_year = datetime(2026, 1, 1, 0, 5, tzinfo=UTC)
     assert nearest_year(12, 31, 23, 59, 0, new_year, UTC).year == 2025
     assert nearest_year(1, 1, 0, 4, 0, new_year, UTC).year == 2026
+    november = datetime(2026, 11, 25, tzinfo=UTC)
+    assert nearest_year(3, 1, 0, 0, 0, november, UTC).year == 2026, "96 days ahead would be nearer, and cannot be"
+    assert nearest_year(11, 25, 20, 0, 0, november, UTC).year == 2026, "a clock may be ahead by hours"
     assert nearest_year(2, 29, 0, 0, 0, new_year, UTC).year == 2024
 
 
