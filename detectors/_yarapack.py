@@ -24,10 +24,9 @@ import orjson
 
 from vonggac.event import LEVELS, SEVERITY, RuleRef, digest
 from vonggac.ports import Refused, RuleSource
+from vonggac.reading.rulefiles import YARA, rule_files
 from vonggac.reading.source import display
 
-SUFFIXES: Final = (".yar", ".yara")
-FILE_LIMIT: Final = 100_000  # rule files a pack
 SIZE_LIMIT: Final = 16 << 20  # bytes a rule file; the largest of 742 public ones has 1 MB
 KEPT: Final = 3  # compiled forms on disk
 #: what rules may ask of a file besides its bytes, as LOKI and THOR give it
@@ -97,12 +96,10 @@ def load(packs: Sequence[RuleSource], min_level: str, cache: Path | None) -> Com
 
 
 def _texts(pack: RuleSource) -> Iterator[RuleText | Refused]:
-    try:
-        paths = list(_files(pack.root))
-    except OSError as error:
-        yield Refused(str(pack.root), 1, f"cannot be read: {error.strerror or error}")
-        return
-    for path in paths:
+    for path in rule_files(pack.root, YARA):
+        if isinstance(path, Refused):
+            yield path
+            continue
         name = display(path.name if path == pack.root else path.relative_to(pack.root).as_posix())
         shown = display(str(path))
         try:
@@ -120,28 +117,6 @@ def _texts(pack: RuleSource) -> Iterator[RuleText | Refused]:
                 yield Refused(shown, text[: text.index("\0")].count("\n") + 1, "holds a NUL byte")
             else:
                 yield RuleText(pack.name, shown, f"{pack.name}/{name}", text)
-
-
-def _files(root: Path) -> Iterator[Path]:
-    """List the rule files below a folder (or the one file), sorted; links, devices and hidden names are left out."""
-    if root.is_file():
-        if root.suffix.lower() in SUFFIXES:
-            yield root
-        return
-    count = 0
-    waiting = [root]
-    while waiting:
-        folder = waiting.pop()
-        below = []
-        for one in sorted(folder.iterdir()):
-            mode = one.lstat().st_mode
-            if one.name.startswith("."):
-                continue
-            if stat.S_ISDIR(mode):
-                below.append(one)
-            elif stat.S_ISREG(mode) and one.suffix.lower() in SUFFIXES and (count := count + 1) <= FILE_LIMIT:
-                yield one
-        waiting.extend(reversed(below))
 
 
 # ----------------------------------------------------------------- compiling

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from detectors.sigma._load import Problem, Rule, files_of, rules_of
+from detectors.sigma._load import Problem, Rule, rules_of
 from vonggac.event import FOLD_VERSION, LEVELS, Alert, Event, LogSource, digest
 from vonggac.ports import Built, DetectorConfig, Refused
+from vonggac.reading.rulefiles import SIGMA, rule_files
 from vonggac.sigma.logsource import sources_of
 from vonggac.sigma.view import View
 
@@ -21,12 +22,10 @@ def build(config: DetectorConfig) -> Built:
     seen: dict[str, Rule] = {}
     least = LEVELS.index(config.min_level)
     for pack in config.packs:
-        try:
-            paths = list(files_of(pack.root))
-        except OSError as error:
-            refused.append(Refused(str(pack.root), 1, f"cannot be read: {error.strerror or error}"))
-            continue
-        for path in paths:
+        for path in rule_files(pack.root, SIGMA):
+            if isinstance(path, Refused):
+                refused.append(path)
+                continue
             for one in rules_of(path, pack.name, config.expand):
                 if isinstance(one, Problem):
                     refused.append(Refused(one.path, one.line, one.reason))

@@ -6,7 +6,6 @@ compiled from the same document, since pySigma passes numbers through floats, kn
 
 from __future__ import annotations
 
-import stat
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -23,9 +22,6 @@ from vonggac.sigma.rulefile import At, Document, RuleError, RuleFileError, read
 
 if TYPE_CHECKING:
     from sigma.rule import SigmaRule
-
-SUFFIXES: Final = (".yml", ".yaml")
-FILE_LIMIT: Final = 100_000  # rule files a pack
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,30 +44,6 @@ class Problem:
     at: str
     kind: str
     reason: str
-
-
-def files_of(root: Path) -> Iterator[Path]:
-    """List the rule files below a folder (or the one file), sorted; links, devices and hidden names are left out.
-
-    Raises OSError when the root cannot be read.
-    """
-    if root.is_file():
-        yield root
-        return
-    count = 0
-    waiting = [root]
-    while waiting:
-        folder = waiting.pop()
-        below = []
-        for one in sorted(folder.iterdir()):
-            mode = one.lstat().st_mode
-            if one.name.startswith("."):
-                continue
-            if stat.S_ISDIR(mode):
-                below.append(one)
-            elif stat.S_ISREG(mode) and one.suffix.lower() in SUFFIXES and (count := count + 1) <= FILE_LIMIT:
-                yield one
-        waiting.extend(reversed(below))
 
 
 def rules_of(path: Path, ruleset: str, expand: Expand, *, strict: bool = False) -> Iterator[Rule | Problem]:

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from detectors.sigma._load import Problem, Rule, files_of, frame_of, rules_of
+from detectors.sigma._load import Problem, Rule, frame_of, rules_of
 from detectors.sigma._texts import Expand
+from vonggac.ports import Refused
+from vonggac.reading.rulefiles import SIGMA, rule_files
 from vonggac.reading.source import display
 from vonggac.sigma.rulefile import RuleError, RuleFileError, read
 
@@ -39,7 +41,12 @@ def check(paths: Iterable[Path], expand: Expand, private: Path) -> Sequence[Repo
     ids: dict[str, Problem] = {}
     rules: list[SigmaRule] = []
     for path in paths:
-        for file in files_of(path):
+        path.stat()  # what was named must be there
+        for file in (path,) if path.is_file() else rule_files(path, SIGMA):
+            if isinstance(file, Refused):
+                left_out = Problem(file.path, file.line, "", "file", file.reason)
+                reports.setdefault(file.path, Report(file.path)).errors.append(left_out)
+                continue
             if str(file) in reports:
                 continue
             report = reports[str(file)] = Report(display(str(file)))

@@ -66,7 +66,7 @@ def test_a_rule_file_beyond_the_limit_is_refused(pack: Path, monkeypatch: pytest
     assert refused(found) == [("large.yar", 1, "file is above the limit of 40 bytes")]
 
 
-def test_links_hidden_files_and_other_files_are_not_rules(pack: Path) -> None:
+def test_hidden_files_and_other_files_are_no_rules_and_links_are_named(pack: Path) -> None:
     (pack / "good.yar").write_text(GOOD)
     (pack / ".hidden.yar").write_text("rule hidden { condition: true }")
     (pack / "readme.txt").write_text("no rule")
@@ -74,7 +74,10 @@ def test_links_hidden_files_and_other_files_are_not_rules(pack: Path) -> None:
     os.mkfifo(pack / "pipe.yar")
     found = loaded(pack)
     assert names(found) == ["good"]
-    assert refused(found) == []
+    assert refused(found) == [
+        ("link.yar", 1, "is a link, not a file: not followed"),
+        ("pipe.yar", 1, "is a FIFO, not a file: not followed"),
+    ]
 
 
 def test_a_pack_may_be_one_file_and_a_pack_that_is_gone_is_named(pack: Path) -> None:

@@ -50,6 +50,9 @@ def _of_path(path: Path, data: Path, added: Sequence[str]) -> Iterator[tuple[str
     if path.is_file() and packs.is_archive(path):
         yield _name(path), packs.unpacked(path, data / "cache")
         return
+    if not path.is_dir() and not _ENDING.search(path.name):
+        msg = f"{str(path)!r} is no rule file or pack: their names end in .yml .yaml .yar .yara .zip .tar.gz .tgz"
+        raise ValueError(msg)
     yield _name(path), path.absolute()
     if path.is_dir():
         for one in sorted(path.rglob("*")):

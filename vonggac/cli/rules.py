@@ -13,6 +13,7 @@ from vonggac.cli.packs import active
 from vonggac.cli.show import COLOURS, safe, table, wants_json
 from vonggac.cli.titles import titles
 from vonggac.i18n import _, language, later
+from vonggac.reading.rulefiles import SIGMA, YARA, rule_files
 
 
 @click.group(help=_("Rule packs: ours, SigmaHQ's, the province's own."), epilog="vonggac rules add sigma_all_rules.zip")
@@ -57,15 +58,11 @@ def _list_packs(context: Context) -> None:
 
 def _count(root: Path) -> int:
     """Count the rule files of a pack, Sigma's and YARA's."""
-    from detectors.sigma._load import files_of
-
-    return sum(1 for _one in files_of(root)) + (
-        sum(1 for one in root.rglob("*") if one.suffix.lower() in (".yar", ".yara")) if root.is_dir() else 0
-    )
+    return sum(isinstance(one, Path) for one in rule_files(root, SIGMA + YARA))
 
 
 def _list_rules(context: Context, name: str) -> None:
-    from detectors.sigma._load import Rule, files_of, rules_of
+    from detectors.sigma._load import Rule, rules_of
 
     try:
         packs = active(context.data, context.settings.rules.packs, builtin=True, only=False)
@@ -74,7 +71,8 @@ def _list_rules(context: Context, name: str) -> None:
             raise Unusable(_("no rule pack {name!r}; known: {known}").format(name=name, known=known))
         found = [
             one
-            for path in files_of(chosen[0].root)
+            for path in rule_files(chosen[0].root, SIGMA)
+            if isinstance(path, Path)
             for one in rules_of(path, name, context.settings.rules.expand)
             if isinstance(one, Rule)
         ]

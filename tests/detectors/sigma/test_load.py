@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.sigma._load import Problem, Rule, files_of, pointer, rule_of, rules_of
+from detectors.sigma._load import Problem, Rule, pointer, rule_of, rules_of
 from vonggac.event import LogSource
 from vonggac.sigma.rulefile import RuleError, RuleFileError, parse
 
@@ -145,17 +144,6 @@ def test_decimals_and_utf16_pass_pysigma(tmp_path: Path) -> None:
     text = RULE.replace("EventID: 7045", "Size|gt: 1.5\n        Data|utf16le|base64offset|contains: Đạt")
     [one] = load(tmp_path, text)
     assert isinstance(one, Rule)
-
-
-def test_files_of_a_folder(tmp_path: Path) -> None:
-    for name in ("b/two.YAML", "a/one.yml", "a/readme.md", ".git/hidden.yml"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text("x")
-    (tmp_path / "loop").symlink_to(tmp_path)
-    (tmp_path / "link.yml").symlink_to(tmp_path / "a/one.yml")
-    os.mkfifo(tmp_path / "pipe.yml")
-    assert [one.relative_to(tmp_path).as_posix() for one in files_of(tmp_path)] == ["a/one.yml", "b/two.YAML"]
-    assert list(files_of(tmp_path / "a/one.yml")) == [tmp_path / "a/one.yml"]
 
 
 def test_pointers() -> None:

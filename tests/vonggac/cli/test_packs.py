@@ -54,6 +54,12 @@ def test_an_archives_ending_may_be_in_capitals(tmp_path: Path) -> None:
     assert (pack.root / "b.yml").exists()
 
 
+def test_a_file_of_another_kind_is_no_pack(tmp_path: Path) -> None:
+    (tmp_path / "rules.txt").write_text("title: a\n")
+    with pytest.raises(ValueError, match=r"rules\.txt' is no rule file or pack"):
+        active(tmp_path, [str(tmp_path / "rules.txt")], builtin=True, only=True)
+
+
 def test_an_unknown_pack_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"no rule pack 'sigmahq': .*known: vonggac"):
         active(tmp_path, ["sigmahq"], builtin=True, only=True)
