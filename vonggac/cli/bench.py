@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from vonggac.i18n import _
 from vonggac.pipeline.parts import claimed
 from vonggac.pipeline.workers import cores, settle
 from vonggac.ports import ReadOptions
-from vonggac.reading.source import Limits
+from vonggac.reading.source import READ_ERRORS, Limits
 from vonggac.reading.walk import files, inputs
 
 
@@ -71,8 +72,9 @@ def _read(paths: list[str]) -> float:
     for source in (one for path in paths for one in inputs(path, Limits())):
         name = None if isinstance(source, Bad) else claimed(source, collectors)
         if name is not None and not isinstance(source, Bad):
-            for records, _mark in collectors[name].open(source, ReadOptions()).read(None):
-                events += len(records)
+            with suppress(*READ_ERRORS):  # what was read before the damage counts; `scan` names it
+                for records, _mark in collectors[name].open(source, ReadOptions()).read(None):
+                    events += len(records)
     return events / (time.perf_counter() - start)
 
 
