@@ -17,30 +17,33 @@ def whole(path: Path) -> Iterator[IO[bytes]]:
     A link stays a link: what it leads to is replaced. Raises OSError naming `path` when nothing can be put there.
     """
     with _named(path):
-        aside, stream = _opened(path)
-    try:
+        target = _target(path)
+    if target is None:
+        with _named(path):
+            stream = path.open("wb")
         with stream:
             yield stream
-        if aside is not None:
-            with _named(path):
-                aside[0].replace(aside[1])
+        return
+    new = target.with_name(f".{target.name}.{os.getpid()}.new")
+    try:  # from before the file is made: Ctrl-C may come between any two steps
+        with _named(path):
+            stream = new.open("wb")
+        with stream:
+            yield stream
+        with _named(path):
+            new.replace(target)
     except BaseException:
-        if aside is not None:
-            aside[0].unlink(missing_ok=True)  # nothing half-written
+        new.unlink(missing_ok=True)  # nothing half-written
         raise
 
 
-def _opened(path: Path) -> tuple[tuple[Path, Path] | None, IO[bytes]]:
-    """Open the new file beside its place, and say which it is and where it goes; or what is no file, as it is."""
+def _target(path: Path) -> Path | None:
+    """Say which file is to be replaced, behind any link; None for what is no file."""
     try:
         kind = path.stat().st_mode
     except FileNotFoundError:
         kind = stat.S_IFREG
-    if not stat.S_ISREG(kind):
-        return None, path.open("wb")
-    target = path.resolve()
-    new = target.with_name(f".{target.name}.{os.getpid()}.new")
-    return (new, target), new.open("wb")
+    return path.resolve() if stat.S_ISREG(kind) else None
 
 
 @contextlib.contextmanager
