@@ -52,6 +52,7 @@ class Piece:
     appended_from: int
     appended_to: int
     schema: int
+    strays: int  # rows with a value that does not fit its column
     sources: Sequence[SourceSpan] = field(default=(), compare=False)
     blobs: Sequence[str] = field(default=(), compare=False)  # SHA-256
 
@@ -133,7 +134,7 @@ class Catalogue:
             db.execute("BEGIN IMMEDIATE")
             for piece in add:
                 db.execute(
-                    f"INSERT INTO files ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?)",  # noqa: S608 (ours)
+                    f"INSERT INTO files ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)",  # noqa: S608 (ours)
                     (
                         piece.name,
                         piece.rows,
@@ -143,6 +144,7 @@ class Catalogue:
                         piece.appended_from,
                         piece.appended_to,
                         piece.schema,
+                        piece.strays,
                     ),
                 )
                 spans = [(piece.name, one.dataset, one.host, one.rows, one.oldest, one.newest) for one in piece.sources]
@@ -217,13 +219,13 @@ class Catalogue:
             yield db
 
 
-_COLUMNS: Final = "name, rows, size, oldest, newest, appended_from, appended_to, schema"
+_COLUMNS: Final = "name, rows, size, oldest, newest, appended_from, appended_to, schema, strays"
 _SOURCES: Final = "SELECT dataset, host, sum(sources.rows), min(sources.oldest), max(sources.newest) FROM sources"
 _SCHEMA: Final = """
 BEGIN IMMEDIATE;
 CREATE TABLE files (id INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL, rows INTEGER NOT NULL, size INTEGER NOT NULL,
     oldest INTEGER NOT NULL, newest INTEGER NOT NULL, appended_from INTEGER NOT NULL, appended_to INTEGER NOT NULL,
-    schema INTEGER NOT NULL, gone INTEGER) STRICT;
+    schema INTEGER NOT NULL, strays INTEGER NOT NULL, gone INTEGER) STRICT;
 CREATE TABLE sources (name TEXT NOT NULL, dataset TEXT NOT NULL, host TEXT NOT NULL, rows INTEGER NOT NULL,
     oldest INTEGER NOT NULL, newest INTEGER NOT NULL, PRIMARY KEY (name, dataset, host)) STRICT, WITHOUT ROWID;
 CREATE TABLE positions (part TEXT PRIMARY KEY, next INTEGER NOT NULL) STRICT, WITHOUT ROWID;

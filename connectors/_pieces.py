@@ -21,6 +21,7 @@ class Row:
     place: tuple[str, int]
     record: bytes
     blob: str | None
+    stray: bool
 
 
 def piece_of(rows: Sequence[Row], name: str, size: int) -> Piece:
@@ -40,6 +41,7 @@ def piece_of(rows: Sequence[Row], name: str, size: int) -> Piece:
         appended_from=min(row.appended for row in rows),
         appended_to=max(row.appended for row in rows),
         schema=SCHEMA,
+        strays=sum(row.stray for row in rows),
         sources=tuple(SourceSpan(*source, *span) for source, span in spans.items()),
         blobs=tuple({row.blob for row in rows if row.blob}),
     )
@@ -56,15 +58,16 @@ def joined(group: Sequence[Piece], name: str, size: int) -> Piece:
         appended_from=min(one.appended_from for one in group),
         appended_to=max(one.appended_to for one in group),
         schema=SCHEMA,
+        strays=sum(one.strays for one in group),
     )
 
 
 def groups(pieces: Sequence[Piece], small: int, merged: int) -> Iterator[list[Piece]]:
-    """Choose small files of one day that follow each other; a group of one would change nothing."""
-    days: dict[int, list[Piece]] = {}
+    """Choose small files of one day, those with strays apart; a group of one would change nothing."""
+    days: dict[tuple[int, bool], list[Piece]] = {}
     for piece in pieces:
         if piece.rows < small:
-            days.setdefault(piece.appended_to // _DAY_US, []).append(piece)
+            days.setdefault((piece.appended_to // _DAY_US, piece.strays > 0), []).append(piece)
     for day in days.values():
         group: list[Piece] = []
         rows = 0

@@ -37,53 +37,67 @@ Sql = tuple[str, dict[str, Any]]
 
 
 class Compiled:
-    """One query over a list of files, as the statements that answer it."""
+    """One query over files without and with stray rows, as the statements that answer it.
 
-    def __init__(self, query: Query, units: frozenset[str], files: Sequence[str]) -> None:
-        self._query = query
+    The two kinds are asked apart: only where rows are stray must `raw`, by far the largest column, be read for a field
+    that has a column of its own.
+    """
+
+    def __init__(self, query: Query, units: frozenset[str], clean: Sequence[str], stray: Sequence[str]) -> None:
+        self._query, self._units = query, sorted(units)
+        self._files = ((list(clean), False), (list(stray), True))
+        self._strays = True
         self._parameters: dict[str, Any] = {}
-        self._from = f"FROM read_parquet({self._value(list(files))}, union_by_name = true)"
-        span = [f"list_contains({self._value(sorted(units))}::VARCHAR[], unit)"]
-        if query.since is not None:
-            span.append(f"ts >= make_timestamp({self._value(micros(query.since))}::BIGINT)")
-        if query.until is not None:
-            span.append(f"ts < make_timestamp({self._value(micros(query.until))}::BIGINT)")
-        self._where = f"WHERE {' AND '.join(span)} AND {self._condition(query.where)}"
+        self._after = None if query.after is None else cursor(query.after)
 
     def rows(self) -> Sql:
         """Ask for epoch_us, n, raw; one row more than the page has, which says that there is a next page."""
         newest = self._query.sort is Sort.NEWEST
-        where, order = self._where, "DESC" if newest else "ASC"
-        if self._query.after is not None:
-            us, n = cursor(self._query.after)
-            at, number = self._value(us), self._value(n)
-            sign = "<" if newest else ">"
-            where += f" AND (ts, n) {sign} (make_timestamp({at}::BIGINT), {number}::BIGINT)"
+        order = "DESC" if newest else "ASC"
+        after = ""
+        if self._after is not None:
+            at, number = map(self._value, self._after)
+            after = f"AND (ts, n) {'<' if newest else '>'} (make_timestamp({at}::BIGINT), {number}::BIGINT)"
+        found = self._found(lambda: "ts, n, raw", after)
         size = self._value(self._query.size + 1)
-        return self._done(
-            f"SELECT epoch_us(ts), n, raw {self._from} {where} ORDER BY ts {order}, n {order} LIMIT {size}"
-        )
+        return self._done(f"SELECT epoch_us(ts), n, raw FROM {found} ORDER BY ts {order}, n {order} LIMIT {size}")  # noqa: S608 (ours)
 
     def count(self) -> Sql:
         """Ask for the number of events."""
-        return self._done(f"SELECT count(*) {self._from} {self._where}")
+        return self._done(f"SELECT count(*) FROM {self._found(lambda: 'n')}")  # noqa: S608 (ours)
 
     def terms(self, terms: Terms) -> Sql:
         """Ask for value, events."""
-        listed = f"list_distinct({self._folded(terms.field)})"
+        found = self._found(lambda: f"unnest(list_distinct({self._folded(terms.field)})) AS term")
         size = self._value(terms.size)
-        return self._done(
-            f"SELECT term, count(*) FROM (SELECT unnest({listed}) AS term {self._from} {self._where}) "  # noqa: S608 (ours)
-            f"GROUP BY term ORDER BY 2 DESC, 1 LIMIT {size}"
-        )
+        return self._done(f"SELECT term, count(*) FROM {found} GROUP BY term ORDER BY 2 DESC, 1 LIMIT {size}")  # noqa: S608 (ours)
 
     def histogram(self, histogram: Histogram) -> Sql:
-        """Ask for the bucket's number, events; `bucket_start` makes a time of the number."""
+        """Ask for the bucket's start in µs since 1970, events."""
         step, offset = micros(EPOCH + histogram.step), micros(EPOCH + histogram.offset)
-        shift, width = self._value(offset), self._value(step)
-        bucket = f"((epoch_us(ts) + {shift}::BIGINT) - (((epoch_us(ts) + {shift}::BIGINT) % {width}::BIGINT"
-        bucket += f") + {width}::BIGINT) % {width}::BIGINT) - {shift}::BIGINT"
-        return self._done(f"SELECT {bucket}, count(*) {self._from} {self._where} GROUP BY 1 ORDER BY 1")
+        shift, width = f"{self._value(offset)}::BIGINT", f"{self._value(step)}::BIGINT"
+        local = f"(epoch_us(ts) + {shift})"
+        bucket = f"{local} - (({local} % {width}) + {width}) % {width} - {shift}"  # % of a negative is negative
+        return self._done(f"SELECT {bucket}, count(*) FROM {self._found(lambda: 'ts')} GROUP BY 1 ORDER BY 1")  # noqa: S608 (ours)
+
+    def _found(self, columns: Callable[[], str], more: str = "") -> str:
+        """Give the events that hold, as a table of these columns."""
+        parts = []
+        for files, strays in self._files:
+            if files:
+                self._strays = strays
+                read = f"read_parquet({self._value(files)}, union_by_name = true)"
+                parts.append(f"SELECT {columns()} FROM {read} WHERE {self._where()} {more}")  # noqa: S608 (ours)
+        return f"({' UNION ALL '.join(parts)})"
+
+    def _where(self) -> str:
+        query = self._query
+        parts = [f"list_contains({self._value(self._units)}::VARCHAR[], unit)"]
+        if query.since is not None:
+            parts.append(f"ts >= make_timestamp({self._value(micros(query.since))}::BIGINT)")
+        if query.until is not None:
+            parts.append(f"ts < make_timestamp({self._value(micros(query.until))}::BIGINT)")
+        return " AND ".join([*parts, self._condition(query.where)])
 
     def _done(self, sql: str) -> Sql:
         # DuckDB refuses a parameter that the statement does not name
@@ -107,12 +121,13 @@ class Compiled:
 
     def _test(self, test: Test) -> str:
         passes = self._passing(test)
+        own = _own(test.field)
+        column_passes = f"coalesce({passes(own)}, false)" if own else ""
+        if own and not self._strays:
+            return column_passes
         anywhere = f"len(list_filter({self._leaves(test.field)}, lambda x: {passes('x')})) > 0"
         anywhere = f"CASE WHEN {self._may_hold(test.field)} THEN {anywhere} ELSE false END"
-        if test.field not in COLUMNS:
-            return f"({anywhere})"
-        own = f"CAST({column(test.field)} AS VARCHAR)" if COLUMNS[test.field] is int else column(test.field)
-        return f"(CASE WHEN stray THEN {anywhere} ELSE coalesce({passes(own)}, false) END)"
+        return f"(CASE WHEN stray THEN {anywhere} ELSE {column_passes} END)" if own else f"({anywhere})"
 
     def _passing(self, test: Test) -> Callable[[str], str]:
         """Give what makes SQL of a text (as SQL): true when it passes."""
@@ -170,10 +185,13 @@ class Compiled:
         return joined
 
     def _folded(self, field: str) -> str:
+        own = _own(field)
+        single = f"CASE WHEN {own} IS NULL THEN []::VARCHAR[] ELSE [{own}] END"
+        if own and not self._strays:
+            return f"list_transform({single}, lambda x: folded(x))"
         anywhere = f"CASE WHEN {self._may_hold(field)} THEN {self._leaves(field)} ELSE [] END"
-        if field in COLUMNS:
-            own = f"CAST({column(field)} AS VARCHAR)"
-            anywhere = f"CASE WHEN stray THEN {anywhere} WHEN {own} IS NULL THEN [] ELSE [{own}] END"
+        if own:
+            anywhere = f"CASE WHEN stray THEN {anywhere} ELSE {single} END"
         return f"list_transform({anywhere}, lambda x: folded(x))"
 
 
@@ -182,8 +200,10 @@ def prepare(con: Any) -> None:
     con.create_function("address_key", _address_key, ["VARCHAR"], "VARCHAR", null_handling="special")
     before, after = _FOLD_BEFORE, _FOLD_AFTER
     con.execute(
-        "CREATE TEMP MACRO folded(x) AS CASE WHEN strlen(x) = length(x) THEN lower(x) ELSE "
-        f"translate(lower(translate(nfc_normalize(x), '{before[0]}', '{before[1]}')), '{after[0]}', '{after[1]}') END"
+        "CREATE TEMP MACRO folded(x) AS CASE WHEN strlen(x) = length(x) THEN lower(x) ELSE replace(translate(lower("
+        # nfc_normalize ends at a NUL: another stand-in
+        f"translate(nfc_normalize(replace(x, chr(0), '\ufdd1')), '{before[0]}', '{before[1]}')), "
+        f"'{after[0]}', '{after[1]}'), '\ufdd1', chr(0)) END"
     )
     con.execute(
         f"CREATE TEMP MACRO numeral(x) AS CASE WHEN regexp_full_match(x, '{NUMBER}') THEN CAST(x AS DOUBLE) END"
@@ -204,6 +224,12 @@ def cursor(text: str) -> tuple[int, int]:
 def next_cursor(us: int, n: int) -> str:
     """Say where the next page begins: after the row of this time and number."""
     return f"{us}.{n}"
+
+
+def _own(field: str) -> str | None:
+    """Give the field's own column as text, if it has one."""
+    kind = COLUMNS.get(field)
+    return None if kind is None else f"CAST({column(field)} AS VARCHAR)" if kind is int else column(field)
 
 
 def _address_key(text: str | None) -> str | None:

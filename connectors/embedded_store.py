@@ -127,8 +127,10 @@ class EmbeddedStore:
 
         since, until = (None if at is None else micros(at) for at in (query.since, query.until))
         pieces = self.catalogue.live(since, until) if units else []
-        ask = Compiled(query, units, [str(self._path(piece.name)) for piece in pieces])
-        asked = [ask.rows()] if query.size else []  # also where there are no files: a wrong cursor is told
+        clean, stray = (
+            [str(self._path(one.name)) for one in pieces if bool(one.strays) is kind] for kind in (False, True)
+        )
+        ask = Compiled(query, units, clean, stray)  # also where there are no files: a wrong cursor is told
         if stop.is_set():
             raise Stopped
         if not pieces:
@@ -138,7 +140,7 @@ class EmbeddedStore:
             Watch(con, min(limit_s, self.limits.query_s), stop) as watch,
         ):
             try:
-                rows = con.execute(*asked[0]).fetchall() if asked else []
+                rows = con.execute(*ask.rows()).fetchall() if query.size else []
                 count = con.execute(*ask.count()).fetchall()[0][0] if query.count else None
                 terms = con.execute(*ask.terms(query.terms)).fetchall() if query.terms else ()
                 found = con.execute(*ask.histogram(query.histogram)).fetchall() if query.histogram else ()
@@ -259,7 +261,7 @@ class EmbeddedStore:
             return None
         blob = None if large is None else save_blob(self._blobs, large, self._world.sync)
         source = (row.get("event_dataset", ""), row.get("host_name", ""))
-        return Row(orjson.dumps(row), row["ts"], appended, source, place, record, blob)
+        return Row(orjson.dumps(row), row["ts"], appended, source, place, record, blob, row["stray"])
 
     def _write(self, rows: list[Row], made: _Made) -> None:
         """Write rows into one file, or into two halves when memory does not suffice; one that does not fit is bad."""
