@@ -75,15 +75,17 @@ CONDITIONS = st.recursive(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(st.lists(documents(), min_size=1, max_size=12), st.lists(CONDITIONS, min_size=1, max_size=6))
 def test_the_answers_are_the_evaluators(docs: list[dict[str, Any]], wheres: list[Condition]) -> None:
-    batch = batch_of(*docs)
-    stored = [orjson.loads(record) for record in batch.records]
+    half = len(docs) // 2  # two files: one may have stray rows, the other none
+    batches = [batch_of(*docs[:half]), batch_of(*docs[half:], first=half)]
+    stored = [orjson.loads(record) for batch in batches for record in batch.records]
     step = Histogram(timedelta(seconds=7), timedelta(seconds=3))
     with tempfile.TemporaryDirectory() as folder:
         store = EmbeddedStore(Path(folder))
-        assert store.save([batch], upto(batch)) == []
+        for batch in batches:
+            assert store.save([batch], upto(batch)) == []
         for where, field in zip(wheres, FIELDS, strict=False):
             wanted = sorted(
                 (doc for doc in stored if holds(where, doc)), key=lambda doc: (time_of(doc, NOW), stored.index(doc))
