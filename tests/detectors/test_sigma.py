@@ -79,7 +79,7 @@ def test_an_event_of_no_known_source_is_tried_against_all_and_marked(tmp_path: P
         ("Rule 1", True),
         ("Rule 2", True),
     ]
-    said = make_event({"json": {"ServiceName": "odd"}, "vonggac": {"logsource": "category=webserver"}})
+    said = make_event({"json": {"ServiceName": "odd"}, "vonggac": {"logsource": {"category": "webserver"}}})
     assert [(one.rule.name, one.unrouted) for one in alerts(built(tmp_path / "mine"), said)] == [("Rule 2", False)]
 
 

@@ -25,7 +25,7 @@ def sources_of(event: Event) -> tuple[LogSource, ...]:
     """
     doc = event.doc
     if (said := doc.get("vonggac", {}).get("logsource")) is not None:
-        return (parse(said),) if isinstance(said, str) else (LogSource(**said),)
+        return (LogSource(**said),)
     if isinstance(winlog := doc.get("winlog"), dict):
         return _windows(Windows(winlog, doc))
     about = doc.get("event", {})
@@ -43,18 +43,6 @@ def sources_of(event: Event) -> tuple[LogSource, ...]:
     if dataset == "web.access":
         return _web(about)
     return ()
-
-
-def parse(text: str) -> LogSource:
-    """Read `product=windows,category=process_creation`; raises ValueError naming what is wrong."""
-    fields: dict[str, str] = {}
-    for pair in text.split(","):
-        name, _, value = (part.strip() for part in pair.partition("="))
-        if name not in LogSource._fields or not value:
-            msg = f"log source {text!r}: {pair!r} is not one of product=…, category=…, service=…"
-            raise ValueError(msg)
-        fields[name] = value.lower()
-    return LogSource(**fields)
 
 
 def _windows(record: Windows) -> tuple[LogSource, ...]:
