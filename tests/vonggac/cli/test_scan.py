@@ -214,7 +214,7 @@ def test_what_cannot_be_written_is_named(vonggac: Command, logs: Path) -> None:
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_an_interrupted_scan_leaves_nothing(tmp_path: Path, logs: Path, ending: signal.Signals, workers: str) -> None:
-    (logs / "many.log").write_text(HIT.format(1) * 50_000)
+    (logs / "many.log").write_text(HIT.format(1) * 500_000)  # seconds of work: the signal comes in their midst
     # the script, not `-m`: there Python ends itself by SIGINT, whatever exit() says, if Ctrl-C came while exec() ran
     script = str(Path(sys.executable).with_name("vonggac"))
     words = [script, "parse", str(logs), "--workers", workers, "--output", "out.jsonl"]
