@@ -22,7 +22,7 @@ from vonggac.cli import Context
 from vonggac.cli.packs import active
 from vonggac.cli.show import safe, table, wants_json
 from vonggac.cli.unit import FILE as UNITS
-from vonggac.i18n import _
+from vonggac.i18n import _, later
 from vonggac.people.units import saved
 from vonggac.ports import DetectorConfig
 from vonggac.reading.source import display
@@ -55,7 +55,7 @@ def check(context: Context) -> int:
         for one in findings:
             click.echo(orjson.dumps(asdict(one)))
     else:
-        rows = [[one.state, one.what, one.detail, one.do] for one in findings]
+        rows = [[one.state, _(one.what), one.detail, one.do] for one in findings]
         table((_("state"), _("what"), _("detail"), _("what to do")), rows, [_MARKS[one.state] for one in findings])
     return int(any(one.state == "fail" for one in findings))
 
@@ -159,3 +159,15 @@ def _installed(context: Context) -> Iterator[Finding]:
         yield Finding("installed files", "fail", _("not ours: {files}").format(files=", ".join(changed[:10])), todo)
     else:
         yield Finding("installed files", "ok", _("{count} as delivered").format(count=seen))
+
+
+#: what findings are about, for the catalogue; JSON keeps the English
+_NAMES: Final = (
+    later("settings"),
+    later("version"),
+    later("data"),
+    later("disk"),
+    later("rules"),
+    later("units"),
+    later("installed files"),
+)

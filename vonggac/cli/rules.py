@@ -95,16 +95,25 @@ def _list_rules(context: Context, name: str) -> None:
 @click.pass_context
 def check(ctx: click.Context, paths: Sequence[Path]) -> None:
     """Print a file a line: `{"path", "valid", "errors": [{"at", "rule", "reason"}], "warnings": […]}`."""
+    from detectors import _yaracheck
     from detectors.sigma._load import Problem
+    from detectors.sigma.check import Report
     from detectors.sigma.check import check as checked
+    from vonggac.reading.rulefiles import YARA
 
     context: Context = ctx.obj
     try:
-        reports = checked(paths, context.settings.rules.expand, context.data / "cache" / "pysigma")
+        sigma = [one for one in paths if one.suffix.lower() not in YARA]
+        reports = list(checked(sigma, context.settings.rules.expand, context.data / "cache" / "pysigma"))
+        for one in _yaracheck.check(paths):
+            problems = [Problem(bad.path, bad.line, "", "yara", bad.reason) for bad in one.errors]
+            reports.append(Report(one.path, problems))
     except OSError as error:
         raise Unusable(f"{error.filename}: {error.strerror}") from error  # noqa: EM102  the line itself
     if not reports:
-        raise Unusable(_("no rule files (.yml, .yaml) in {paths}").format(paths=", ".join(map(str, paths))))
+        raise Unusable(
+            _("no rule files (.yml, .yaml, .yar, .yara) in {paths}").format(paths=", ".join(map(str, paths)))
+        )
 
     def told(found: Sequence[Problem]) -> list[dict[str, str | int]]:
         return [{"at": one.at, "rule": one.kind, "reason": one.reason, "line": one.line} for one in found]
@@ -115,8 +124,8 @@ def check(ctx: click.Context, paths: Sequence[Path]) -> None:
             click.echo(orjson.dumps(line | {"warnings": told(report.warnings)}))
     else:
         for report in reports:
-            for one in (*report.errors, *report.warnings):
-                click.echo(safe(f"{one.path}:{one.line}: {one.kind}: {one.reason}"))
+            for found in (*report.errors, *report.warnings):
+                click.echo(safe(f"{found.path}:{found.line}: {found.kind}: {found.reason}"))
     bad = sum(bool(report.errors) for report in reports)
     click.echo(_("{files} files, {bad} invalid").format(files=len(reports), bad=bad), err=True)
     ctx.exit(1 if bad else 0)

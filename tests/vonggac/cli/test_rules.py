@@ -96,8 +96,22 @@ def test_a_file_name_may_hold_any_bytes(vonggac: Command, pack: Path) -> None:
     odd.write_text("title: x\nlogsource: {product: linux}\ndetection: {s: {a|no: 1}, condition: s}\n")
     (pack / os.fsdecode(b"odd\xff.yar")).write_text("rule r { condition: no }")
     rows = vonggac("rules", "check", pack).rows
-    assert [one["valid"] for one in rows] == [True, False]
+    assert [one["valid"] for one in rows] == [True, False, False]
     ran = vonggac("scan", pack / "an_odd_service.yml", "--rules", pack, "--no-builtin-rules")
     assert ran.status == 0
     assert f"{pack}/odd\\xff\\n.yml:3: rule refused: " in ran.err
     assert f"{pack}/odd\\xff.yar:1: rule refused: " in ran.err
+
+
+def test_check_looks_at_yara_files_too(vonggac: Command, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "good.yar").write_text("rule good { condition: true }\n")
+    (tmp_path / "mine" / "bad.yar").write_text("rule bad {\n  condition: nonsense\n}\n")
+    ran = vonggac("rules", "check", tmp_path / "mine", "--json")
+    assert ran.status == 1
+    found = {Path(row["path"]).name: row for row in ran.rows}
+    assert found["good.yar"]["valid"]
+    [error] = found["bad.yar"]["errors"]
+    assert (error["rule"], error["line"]) == ("yara", 2)
+    assert "nonsense" in error["reason"]
+    assert vonggac("rules", "check", tmp_path / "mine" / "good.yar").status == 0
