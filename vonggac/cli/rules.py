@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -95,7 +96,6 @@ def _list_rules(context: Context, name: str) -> None:
 @click.pass_context
 def check(ctx: click.Context, paths: Sequence[Path]) -> None:
     """Print a file a line: `{"path", "valid", "errors": [{"at", "rule", "reason"}], "warnings": […]}`."""
-    from detectors import _yaracheck
     from detectors.sigma._load import Problem
     from detectors.sigma.check import Report
     from detectors.sigma.check import check as checked
@@ -105,7 +105,7 @@ def check(ctx: click.Context, paths: Sequence[Path]) -> None:
     try:
         sigma = [one for one in paths if one.suffix.lower() not in YARA]
         reports = list(checked(sigma, context.settings.rules.expand, context.data / "cache" / "pysigma"))
-        for one in _yaracheck.check(paths):
+        for one in importlib.import_module("detectors._yaracheck").check(paths):
             problems = [Problem(bad.path, bad.line, "", "yara", bad.reason) for bad in one.errors]
             reports.append(Report(one.path, problems))
     except OSError as error:
