@@ -78,7 +78,10 @@ class Scanner:
 
     def _sources(self, part: Part) -> Iterator[Source | Bad]:
         if part.path == JOURNAL:
-            return iter([journal_source()])
+            try:
+                return iter([journal_source()])
+            except READ_ERRORS as error:
+                return iter([Bad(JOURNAL, "", walk.reason_of(error))])
         return walk.inputs(part.path, self._limits, part.stop)
 
     def _source(self, source: Source, part: Part, tally: Tally) -> Iterator[Line | Bad]:

@@ -46,7 +46,11 @@ class _Output:
         self._pipe = cast(BinaryIO, child.stdout)
 
     def read(self, size: int = -1) -> bytes:
-        return self._pipe.read(size)
+        data = self._pipe.read(size)
+        if not data and size != 0 and (status := self._child.wait()):
+            msg = f"journalctl ended with exit status {status}"
+            raise OSError(msg)
+        return data
 
     def seekable(self) -> bool:
         return False

@@ -41,6 +41,14 @@ def test_closing_the_journal_ends_its_program(journalctl: Path) -> None:
         os.kill(pid, 0)
 
 
+def test_a_program_that_fails_is_no_end_of_the_journal() -> None:
+    stream = journal_stream(["sh", "-c", f"echo '{ENTRY}'; exit 3"])
+    with stream:
+        assert stream.read(1_000).decode().strip() == ENTRY
+        with pytest.raises(OSError, match="journalctl ended with exit status 3"):
+            stream.read(1_000)
+
+
 def test_no_program_no_journal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     assert not readable()
