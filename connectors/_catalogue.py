@@ -4,6 +4,7 @@
     sources    for each file and source (dataset, host) the rows and their span: oldest and newest searchable event
     positions  next offset of each Part of the log
     blobs      originals above 1 MiB that a file's rows point to; holds: what no retention touches; deleted: the account
+    damaged    files that could not be read when somebody tried, and why: no query and no merge opens them again
 
 Whoever writes adds files, takes files away and moves positions in one transaction (`Catalogue.record`).
 """
@@ -11,12 +12,13 @@ Whoever writes adds files, takes files away and moves positions in one transacti
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from vonggac.event import fold
 from vonggac.logport import Part, Positions
 
 try:
@@ -24,7 +26,8 @@ try:
 except ImportError:  # no wheel for this platform
     sqlite = sqlite3
 
-FORMAT: Final = 1  # of the catalogue; a newer one is refused
+FORMAT: Final = 2  # of the catalogue; a newer one is refused, an older one is brought up to it
+OTHERS: Final = "*"  # the host that stands for all those of a file that have no row of their own in `sources`
 CatalogueError: Final = sqlite.OperationalError  # the disk did not take it
 SQLITE_VERSION: Final = ".".join(map(str, sqlite.sqlite_version_info))
 
@@ -67,10 +70,12 @@ class Catalogue:
             if found > FORMAT:
                 msg = f"{path}: catalogue format {found}; this version reads up to {FORMAT}"
                 raise ValueError(msg)
+            if found == 1:
+                db.executescript(f"BEGIN IMMEDIATE;{_DAMAGED}PRAGMA user_version = {FORMAT};COMMIT;")
             if not found:
                 # WAL only where SQLite is past its WAL-reset bug; the choice stays in the file
                 db.execute(f"PRAGMA journal_mode={'WAL' if sqlite.sqlite_version_info >= (3, 51, 3) else 'DELETE'}")
-                db.executescript(_SCHEMA.replace("COMMIT;", f"PRAGMA user_version = {FORMAT};\nCOMMIT;"))
+                db.executescript(_SCHEMA.replace("COMMIT;", f"{_DAMAGED}PRAGMA user_version = {FORMAT};COMMIT;"))
 
     def positions(self) -> Positions:
         """Give the positions saved with the files."""
@@ -88,15 +93,55 @@ class Catalogue:
             found: int | None = db.execute("SELECT newest_append FROM counters").fetchone()[0]
             return found
 
-    def live(self, since: int | None = None, until: int | None = None) -> list[Piece]:
-        """Give the files with events of that time (`until` not counted), in the order they came; without sources."""
+    def live(
+        self,
+        since: int | None = None,
+        until: int | None = None,
+        *,
+        hosts: Collection[str] | None = None,
+        datasets: Collection[str] | None = None,
+        damaged: bool = False,
+    ) -> list[Piece]:
+        """Give the files with events of that time (`until` not counted), in the order they came; without sources.
+
+        `hosts` and `datasets` leave out files in which no event can have one of these, as `host.name` and
+        `event.dataset`, letter case folded; a file with strays may have them elsewhere and stays. Damaged files are
+        left out, unless they are asked for too.
+        """
+        sql = f"SELECT {_COLUMNS} FROM files WHERE gone IS NULL AND newest >= ? AND oldest < ?"  # noqa: S608 (ours)
+        asked: list[object] = [_FIRST if since is None else since, _LAST if until is None else until]
+        if not damaged:
+            sql += " AND name NOT IN (SELECT name FROM damaged)"
+        for column, wanted in (("host", hosts), ("dataset", datasets)):
+            if wanted is not None:
+                sql += f" AND (strays > 0 OR name IN (SELECT name FROM sources WHERE among(?, {column})))"  # noqa: S608 (ours)
+                asked.append(column)
+        among = {"host": {OTHERS, *map(fold, hosts or ())}, "dataset": {OTHERS, *map(fold, datasets or ())}}
+        with self._open() as db:
+            db.create_function("among", 2, lambda column, text: fold(text) in among[column])
+            return [Piece(*row) for row in db.execute(sql + " ORDER BY id", asked)]
+
+    def mark_damaged(self, name: str, reason: str) -> None:
+        """Say that a file cannot be read; the first reason stays. Whoever finds it may call it, any process."""
+        with self._open() as db:
+            db.execute(
+                "INSERT OR IGNORE INTO damaged SELECT name, ? FROM files WHERE name = ? AND gone IS NULL",
+                (reason, name),
+            )
+
+    def mend(self, name: str) -> None:
+        """Say that a file can be read after all: it was put back from a backup."""
+        with self._open() as db:
+            db.execute("DELETE FROM damaged WHERE name = ?", (name,))
+
+    def damaged(self) -> list[tuple[str, int, int, int, str]]:
+        """Give the files that cannot be read: name, rows that are lost with it, oldest, newest, reason."""
         with self._open() as db:
             return [
-                Piece(*row)
+                tuple(row)
                 for row in db.execute(
-                    f"SELECT {_COLUMNS} FROM files WHERE gone IS NULL AND newest >= coalesce(?, newest) "  # noqa: S608 (ours)
-                    "AND oldest < coalesce(?, oldest + 1) ORDER BY id",
-                    (since, until),
+                    "SELECT name, rows, oldest, newest, reason FROM damaged JOIN files USING (name) "
+                    "WHERE gone IS NULL ORDER BY id"
                 )
             ]
 
@@ -114,7 +159,8 @@ class Catalogue:
         """Give the oldest and newest searchable event of each source."""
         with self._open() as db:
             rows = db.execute(
-                f"{_SOURCES} JOIN files USING (name) WHERE gone IS NULL GROUP BY dataset, host ORDER BY 1, 2"
+                f"{_SOURCES} JOIN files USING (name) WHERE gone IS NULL "  # noqa: S608 (ours)
+                "AND name NOT IN (SELECT name FROM damaged) GROUP BY dataset, host ORDER BY 1, 2"
             )
             return [SourceSpan(*row) for row in rows]
 
@@ -182,7 +228,7 @@ class Catalogue:
         """Forget files that are deleted from the disk."""
         with self._open() as db:
             db.execute("BEGIN IMMEDIATE")
-            for table in ("files", "sources", "blobs"):
+            for table in ("files", "sources", "blobs", "damaged"):
                 db.executemany(f"DELETE FROM {table} WHERE name = ?", [(name,) for name in names])  # noqa: S608 (ours)
             db.execute("COMMIT")
 
@@ -221,6 +267,10 @@ class Catalogue:
 
 _COLUMNS: Final = "name, rows, size, oldest, newest, appended_from, appended_to, schema, strays"
 _SOURCES: Final = "SELECT dataset, host, sum(sources.rows), min(sources.oldest), max(sources.newest) FROM sources"
+_FIRST, _LAST = -(1 << 63), (1 << 63) - 1
+_DAMAGED: Final = """
+CREATE TABLE damaged (name TEXT PRIMARY KEY, reason TEXT NOT NULL) STRICT, WITHOUT ROWID;
+"""
 _SCHEMA: Final = """
 BEGIN IMMEDIATE;
 CREATE TABLE files (id INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL, rows INTEGER NOT NULL, size INTEGER NOT NULL,
