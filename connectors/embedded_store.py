@@ -24,14 +24,14 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 from connectors._catalogue import SQLITE_VERSION, Catalogue, CatalogueError, Piece, SourceSpan
-from connectors._duck import Watch, connected
+from connectors._duck import connected
 from connectors._parquet import copy_files, copy_rows, micros, moment, row_of, save_blob, sync_file
 from connectors._pieces import Row, groups, joined, piece_of
-from connectors._querysql import Compiled, next_cursor
+from connectors._search import search
 from vonggac.event import Bad
 from vonggac.logport import Batch, Positions
 from vonggac.query import Query
-from vonggac.storeport import Page, Stop, Stopped, TooMuch
+from vonggac.storeport import Page, Stop
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -123,41 +123,8 @@ class EmbeddedStore:
 
     def search(self, query: Query, units: frozenset[str], limit_s: float, stop: Stop) -> Page:
         """Answer from the files that the catalogue lists now (`EventStore.search`)."""
-        import duckdb
-
-        since, until = (None if at is None else micros(at) for at in (query.since, query.until))
-        pieces = self.catalogue.live(since, until) if units else []
-        clean, stray = (
-            [str(self._path(one.name)) for one in pieces if bool(one.strays) is kind] for kind in (False, True)
-        )
-        ask = Compiled(query, units, clean, stray)  # also where there are no files: a wrong cursor is told
-        if stop.is_set():
-            raise Stopped
-        if not pieces:
-            return Page((), None, 0 if query.count else None)
-        with (
-            connected(self._events, self.limits.memory) as con,
-            Watch(con, min(limit_s, self.limits.query_s), stop) as watch,
-        ):
-            try:
-                rows = con.execute(*ask.rows()).fetchall() if query.size else []
-                count = con.execute(*ask.count()).fetchall()[0][0] if query.count else None
-                terms = con.execute(*ask.terms(query.terms)).fetchall() if query.terms else ()
-                found = con.execute(*ask.histogram(query.histogram)).fetchall() if query.histogram else ()
-            except duckdb.InterruptException:
-                raise watch.why() from None
-            except duckdb.OutOfMemoryException as error:
-                raise TooMuch(self.limits.memory) from error
-            watch.check()
-        more = len(rows) > query.size > 0
-        rows = rows[: query.size]
-        return Page(
-            tuple(raw.encode() for _, _, raw in rows),
-            next_cursor(rows[-1][0], rows[-1][1]) if more else None,
-            count,
-            tuple((value, number) for value, number in terms),
-            tuple((moment(start), number) for start, number in found),
-        )
+        limit_s = min(limit_s, self.limits.query_s)
+        return search(self.catalogue, self._events, query, units, limit_s, stop, self.limits.memory)
 
     def drop(self, before: datetime) -> int:
         """Drop whole files, except what a hold covers (`EventStore.drop`); the catalogue keeps the account."""
