@@ -6,7 +6,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, get_type_hints
+from typing import Annotated, Any, Final, Literal, get_type_hints
 
 import msgspec
 
@@ -14,6 +14,13 @@ import msgspec
 _OTHERS: Final = ("VONGGAC_CONFIG", "VONGGAC_TEST_DATA")
 #: A key with one of these endings is shown as *** by `config show`.
 _SECRET: Final = ("password", "secret", "token", "key")
+#: Lists that an environment variable gives with `:` between.
+_LISTS: Final = ("rules.packs", "follow.paths", "capture.interfaces")
+#: Tables whose keys are the user's own, each with an example.
+_FREE: Final = {
+    "rules.expand": '{ Administrators = ["admin"] }',
+    "follow.units": '{ "/var/log/nginx/*.log" = "so-yte" }',
+}
 
 
 class SettingsError(ValueError):
@@ -36,6 +43,108 @@ class Scan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     unpack_ratio: Annotated[int, msgspec.Meta(ge=2)] = 250  # above it, past 256 MiB, an archive is a bomb
 
 
+class Log(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[log]`: the event log between the roles of `run`."""
+
+    kind: Literal["embedded"] = "embedded"
+    keep_hours: Annotated[float, msgspec.Meta(gt=0)] = 72.0  # what every required role has read is kept so long
+    keep_gb: Annotated[float, msgspec.Meta(gt=0)] = 20.0  # or until the log is larger than this
+
+
+class Store(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[store]`: searchable events and alerts."""
+
+    kind: Literal["embedded"] = "embedded"
+    keep_days: Annotated[int, msgspec.Meta(ge=1)] = 400  # below 365 needs `short_retention`
+    short_retention: bool = False  # yes: less than the 12 months that NĐ 333 asks for is meant
+    query_memory_mb: Annotated[int, msgspec.Meta(ge=64)] = 256
+    query_seconds: Annotated[float, msgspec.Meta(gt=0)] = 60.0
+
+
+class Console(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[console]`: HTTP for people and for monitoring."""
+
+    listen: str = "127.0.0.1:8480"  # /metrics, /healthz, /readyz
+
+
+class SyslogTls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[syslog.tls]`: RFC 5425."""
+
+    listen: str = ""  # such as 0.0.0.0:6514; empty = off
+    cert_file: str = ""  # PEM, our certificate and its chain
+    key_file: str = ""  # PEM
+    ca_file: str = ""  # PEM: whose client certificates are taken; empty = none is asked for
+
+
+class Syslog(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[syslog]`."""
+
+    listen: str = "127.0.0.1:5514"  # UDP and TCP; empty = off
+    tls: SyslogTls = SyslogTls()
+    zone: str = "Asia/Ho_Chi_Minh"  # of times that carry none
+    unit: str = ""  # of every message; empty = the table of `unit import` says
+    connections: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1_000
+
+
+class Intake(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[intake]`: HTTP intake of NDJSON and `_bulk` bodies."""
+
+    listen: str = ""  # such as 127.0.0.1:8481; empty = off
+    token: str = ""  # at least 16 characters; VONGGAC_INTAKE__TOKEN_FILE names a file that holds it
+    max_mb: Annotated[int, msgspec.Meta(ge=1, le=1_024)] = 32  # a body, after decompression
+    unit: str = ""
+    cert_file: str = ""  # PEM: with both, HTTPS
+    key_file: str = ""
+
+
+class Inbox(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[inbox]`: the folder `<data>/inbox/`; a sub-folder's name is a unit."""
+
+    keep_days: Annotated[int, msgspec.Meta(ge=0)] = 30  # read files wait so long in `.done/`
+
+
+class Follow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[follow]`: files that others write, read as they grow."""
+
+    paths: tuple[str, ...] = ()  # files, folders or patterns: "/var/log/nginx/*.log"
+    units: dict[str, str] = {}  # one of the paths = unit
+    zone: str = "Asia/Ho_Chi_Minh"
+    from_start: bool = True  # a file seen for the first time is read from its start, not from its end
+
+
+class Journald(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[journald]`: the journal of this machine."""
+
+    follow: bool = False
+    unit: str = ""
+
+
+class Capture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[capture]`: packets of this machine's interfaces, as flows, DNS, HTTP and TLS events."""
+
+    interfaces: tuple[str, ...] = ()  # needs CAP_NET_RAW
+    filter: str = ""  # BPF, as tcpdump writes it
+    unit: str = ""
+
+
+class Health(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[health]`: when a source counts as ill."""
+
+    silence_minutes: Annotated[float, msgspec.Meta(gt=0)] = (
+        15.0  # at least; a rare source is given longer by its own past
+    )
+    collapse: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.1  # of its usual rate
+    failures: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.2  # share of records that cannot be read
+    clock_seconds: Annotated[float, msgspec.Meta(gt=0)] = 300.0  # its clock against ours
+
+
+class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[run]`."""
+
+    detect_workers: Annotated[int, msgspec.Meta(ge=0, le=64)] = 0  # 0 = half the cores
+    drill: str = ""  # labels.drill on everything that comes in: an exercise
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All of it. Each key `a.b` has the environment twin `VONGGAC_A__B`; `data` is `VONGGAC_DATA`."""
 
@@ -43,6 +152,17 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lang: str = ""
     rules: Rules = Rules()
     scan: Scan = Scan()
+    run: Run = Run()
+    log: Log = Log()
+    store: Store = Store()
+    console: Console = Console()
+    syslog: Syslog = Syslog()
+    intake: Intake = Intake()
+    inbox: Inbox = Inbox()
+    follow: Follow = Follow()
+    journald: Journald = Journald()
+    capture: Capture = Capture()
+    health: Health = Health()
 
     @property
     def folder(self) -> Path:
@@ -124,9 +244,8 @@ def _keys(of: type, prefix: str) -> list[str]:
 def _check(tree: Mapping[str, Any], file: str) -> None:
     """Refuse keys that no section knows, before msgspec would name only the first without the known ones."""
     known = keys()
-    free = ("rules.expand",)  # a table whose keys are the user's own
     for key in _flat(tree, ""):
-        if key not in known and not key.startswith(tuple(f"{one}." for one in free)):
+        if key not in known and not key.startswith(tuple(f"{one}." for one in _FREE)):
             msg = f"{file}: key {key}: no such setting; known: {', '.join(known)}"
             raise SettingsError(msg)
 
@@ -144,13 +263,13 @@ def _set(tree: dict[str, Any], key: str, value: Any) -> None:
     *path, last = key.split(".")
     for part in path:
         tree = tree.setdefault(part, {})
-    if isinstance(value, str) and key == "rules.packs":
+    if isinstance(value, str) and key in _LISTS:
         value = [one for one in value.split(os.pathsep) if one]
-    if isinstance(value, str) and key == "rules.expand":
+    if isinstance(value, str) and key in _FREE:
         try:
             value = tomllib.loads(f"x = {value}")["x"]
         except tomllib.TOMLDecodeError as error:
-            msg = f'{twin(key)}: an inline TOML table is wanted, such as {{ Administrators = ["admin"] }}: {error}'
+            msg = f"{twin(key)}: an inline TOML table is wanted, such as {_FREE[key]}: {error}"
             raise SettingsError(msg) from error
     tree[last] = value
 

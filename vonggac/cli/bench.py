@@ -22,9 +22,9 @@ from vonggac.cli import Context, Unusable
 from vonggac.cli.show import table, wants_json
 from vonggac.event import Bad
 from vonggac.i18n import _
-from vonggac.pipeline.parts import claimed
 from vonggac.pipeline.workers import cores, settle
 from vonggac.ports import ReadOptions
+from vonggac.reading.claims import claimed
 from vonggac.reading.source import READ_ERRORS, Limits
 from vonggac.reading.walk import files, inputs
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from vonggac.ports import CollectorModule, Source
+from vonggac.ports import CollectorModule
+from vonggac.reading.claims import claimed
 from vonggac.reading.source import READ_ERRORS, open_regular, plain
 
 LEAST: Final = 32 << 20  # bytes: below it, a part costs more than it saves
@@ -42,12 +43,6 @@ class Part:
         """Read what `to_bytes` wrote."""
         start, stop, path = data.split(b" ", 2)
         return cls(os.fsdecode(path), int(start), int(stop) if stop else None)
-
-
-def claimed(source: Source, collectors: Mapping[str, CollectorModule]) -> str | None:
-    """Name the collector that is surest of the input; None = nobody's. Equal claims go by name."""
-    least, name = min((-module.claims(source.head), name) for name, module in collectors.items())
-    return name if least else None
 
 
 def parts_of(path: str, collectors: Mapping[str, CollectorModule], forced: str | None, workers: int) -> list[Part]:

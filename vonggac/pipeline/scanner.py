@@ -15,9 +15,10 @@ from vonggac import shelf
 from vonggac.event import Alert, Bad, Event
 from vonggac.people.units import Units, saved
 from vonggac.pipeline.job import Job, Rules, Tally
-from vonggac.pipeline.parts import Part, claimed
+from vonggac.pipeline.parts import Part
 from vonggac.ports import Batch, Built, DetectorConfig, ReadOptions, RuleSource, Source
 from vonggac.reading import walk
+from vonggac.reading.claims import claimed
 from vonggac.reading.journal import JOURNAL, journal_source
 from vonggac.reading.source import READ_ERRORS, Limits
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -11,26 +10,11 @@ import pytest
 from vonggac import shelf
 from vonggac.pipeline import parts
 from vonggac.pipeline.job import Job, Tally
-from vonggac.pipeline.parts import Part, claimed, parts_of
+from vonggac.pipeline.parts import Part, parts_of
 from vonggac.pipeline.scanner import Line, Scanner
-from vonggac.ports import Collector, CollectorModule, Head, ReadOptions, Source
-from vonggac.reading.source import plain
 
 LINE = "Mar  1 01:02:{:02d} gw sshd[411]: Accepted password for root from 203.0.113.9 port {} ssh2\n"
 COLLECTORS = {name: shelf.collector(name) for name in shelf.names("collectors")}
-
-
-@dataclass
-class Claims:
-    """A collector that is as sure as it is told."""
-
-    sure: int
-
-    def claims(self, head: Head) -> int:
-        return self.sure
-
-    def open(self, source: Source, options: ReadOptions) -> Collector:
-        raise NotImplementedError
 
 
 @pytest.fixture
@@ -38,19 +22,6 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(parts, "LEAST", 1_000)
     (tmp_path / "auth.log").write_text("".join(LINE.format(number % 60, number) for number in range(200)))
     return tmp_path / "auth.log"
-
-
-def test_the_surest_claims_and_equals_go_by_name(tmp_path: Path) -> None:
-    (tmp_path / "a.log").write_text("x\n")
-    source = plain(str(tmp_path / "a.log"))
-
-    def chosen(**sure: int) -> str | None:
-        modules: dict[str, CollectorModule] = {name: Claims(one) for name, one in sure.items()}
-        return claimed(source, modules)
-
-    assert chosen(a=10, b=90, c=20) == "b"
-    assert chosen(b=90, a=90) == "a"
-    assert chosen(a=0, b=0) is None
 
 
 def test_parts_begin_at_lines_and_leave_nothing_out(log: Path) -> None:
