@@ -19,6 +19,7 @@ from vonggac.settings import Settings, SettingsError, load
 
 #: command -> the module that has it, under the same name
 COMMANDS = {
+    "run": "run",
     "scan": "scan",
     "parse": "parse",
     "rules": "rules",
@@ -176,6 +177,7 @@ def main() -> NoReturn:
 
 
 HELP = {
+    "run": later("the service: collect, detect, store; alerts live"),
     "scan": later("read files or folders, run the detectors, print alerts"),
     "parse": later("print the events that a scan would judge"),
     "rules": later("rule packs: ours, SigmaHQ's, the province's own"),

@@ -23,6 +23,8 @@ from vonggac.people.units import Units
 EVENTS: Final = "events"
 ROOM: Final = 24 << 20  # bytes of records that wait for a commit, all intakes together
 _EACH: Final = 200  # what a record costs beside its bytes
+_SAMPLE: Final = 4 << 10
+_LARGEST: Final = 12 << 20  # bytes of an encoded event; the log takes 16 MiB a commit
 
 
 class Closed(Exception):
@@ -98,19 +100,23 @@ class Inlet:
 
         One that is larger than the whole room is taken when nothing else is there. Raises Closed.
         """
-        sealed = self._seal(delivery)
+        return self.put_sealed([self.seal(delivery)], wait_s)
+
+    def put_sealed(self, sealed: Sequence[Sealed], wait_s: float | None = None) -> bool:
+        """Hand over several deliveries, all or none of them; as `put` in all else. They may come in several commits."""
+        size = sum(one.size for one in sealed)
         with self._change:
-            free = self._change.wait_for(
-                lambda: self._closed or not self._size or self._size + sealed.size <= self._room, wait_s
-            )
-            if self._closed:
-                raise Closed
-            if not free:
-                return False
-            self._waiting.append(sealed)
-            self._size += sealed.size
-            self._change.notify_all()
-            return True
+            free = self._wait_for_room(size, wait_s)
+            if free:
+                self._waiting.extend(sealed)
+                self._size += size
+                self._change.notify_all()
+            return free
+
+    def has_room(self, size: int, wait_s: float | None = None) -> bool:
+        """Say whether about `size` bytes would be taken, before the work of making events of them. Raises Closed."""
+        with self._change:
+            return self._wait_for_room(size, wait_s)
 
     def take(self, wait_s: float, max_bytes: int) -> list[Sealed]:
         """Give what waits, at least one delivery and up to about `max_bytes`; [] when nothing came in time.
@@ -145,23 +151,32 @@ class Inlet:
         """Bytes that are read and not yet durable."""
         return self._size
 
-    def _seal(self, delivery: Delivery) -> Sealed:
+    def _wait_for_room(self, size: int, wait_s: float | None) -> bool:
+        free = self._change.wait_for(lambda: self._closed or not self._size or self._size + size <= self._room, wait_s)
+        if self._closed:
+            raise Closed
+        return free
+
+    def seal(self, delivery: Delivery) -> Sealed:
+        """Stamp and encode the records, and count them as seen; for `put_sealed`."""
         received = self._clock()
         outs: list[Out] = []
         events: list[Event] = []
         failed = size = 0
         for record in delivery.records:
-            if isinstance(record, Bad):
-                failed += 1
-                line = dead_record(
-                    record, task="collect", at=received, collector=delivery.collector, unit=delivery.unit
-                )
-                outs.append(Out(DEAD, line))
-            else:
-                events.append(record)
+            if not isinstance(record, Bad):
                 self._stamp(record, delivery)
                 line = record.to_json()
-                outs.append(Out(EVENTS, line))
+                if len(line) <= _LARGEST:
+                    events.append(record)
+                    outs.append(Out(EVENTS, line))
+                    size += len(line) + _EACH
+                    continue
+                reason = f"an event of {len(line):,} bytes: at most {_LARGEST:,} are kept"
+                record = Bad(delivery.source, f"event {record.id}", reason, line[:_SAMPLE])
+            failed += 1
+            line = dead_record(record, task="collect", at=received, collector=delivery.collector, unit=delivery.unit)
+            outs.append(Out(DEAD, line))
             size += len(line) + _EACH
         for line in delivery.ready:
             outs.append(Out(EVENTS, line))

@@ -1,0 +1,145 @@
+"""What `run` is made of: which roles with which settings, and how each is built. Joins log, store and tasks."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from vonggac import shelf
+from vonggac.cli.unit import FILE as UNITS
+from vonggac.people.units import Units, saved
+from vonggac.pipeline import collecting, detecting, storing
+from vonggac.pipeline.turning import Life
+from vonggac.ports import Built, DetectorConfig, ReadOptions, RuleSource
+from vonggac.reading.source import Limits
+from vonggac.settings import Settings
+
+if TYPE_CHECKING:
+    from vonggac.intake.inlet import Intake
+    from vonggac.pipeline.sifting import Sifter
+
+ROLES: Final = ("collect", "detect", "store", "desk")
+#: which groups must have read a topic before retention may delete of it
+REQUIRED: Final = {
+    "events": (detecting.GROUP, storing.GROUP),
+    "alerts": (storing.GROUP,),
+    "dead": (storing.GROUP,),
+    "health": ("health",),
+}
+YEAR: Final = 365  # days: what NĐ 333 asks for
+
+
+class Unfit(ValueError):
+    """Settings or surroundings with which this role cannot run: one line."""
+
+
+def event_log(settings: Settings) -> Any:
+    """Open the event log of the settings."""
+    module = importlib.import_module("connectors.embedded_log")
+    keep = module.Keep(max_age_s=settings.log.keep_hours * 3600, max_bytes=int(settings.log.keep_gb * (1 << 30)))
+    return module.EmbeddedLog(settings.folder / "log", required=REQUIRED, keep=keep)
+
+
+def event_store(settings: Settings) -> Any:
+    """Open the event store of the settings."""
+    module = importlib.import_module("connectors.embedded_store")
+    return module.EmbeddedStore(settings.folder / "store")
+
+
+def detect_workers(settings: Settings) -> int:
+    """Count the detect processes: half the cores, at least one."""
+    return settings.run.detect_workers or max(1, len(os.sched_getaffinity(0)) // 2)
+
+
+def now() -> datetime:
+    """Give the time in UTC."""
+    return datetime.now(UTC)
+
+
+# ------------------------------------------------------------------------- roles
+
+
+def collect(settings: Settings, life: Life, suspects: str) -> Callable[[], None]:
+    """Build the collect role; raises Unfit, OSError or ValueError for what cannot be listened on or watched."""
+    from vonggac.intake.inlet import Inlet
+    from vonggac.intake.tally import Tally
+
+    log = event_log(settings)
+    tally = Tally()
+    inlet = Inlet(_units(settings), tally, now, drill=settings.run.drill)
+    intakes = intakes_of(settings, life, frozenset(filter(None, [suspects])))
+    for intake in intakes:
+        intake.open()
+    task = log.join(collecting.GROUP, (), 0, 1)
+    return collecting.Collect(task, inlet, tally, intakes, life, now, log.room).run
+
+
+def detect(settings: Settings, life: Life, worker: int, workers: int, sifter: Sifter | None) -> Callable[[], None]:
+    """Build a detect worker."""
+    built = detectors(settings)
+    events = [one.events for one in built if one.events is not None]
+    files = [one.files for one in built if one.files is not None]
+    life.figures["rules_loaded"] = sum(one.loaded for one in built)
+    life.figures["rules_refused"] = sum(len(one.refused) for one in built)
+    digests = [one.digest for one in events] + [one.digest for one in files]
+    rules = ".".join(one[:16] for one in digests)
+    task = event_log(settings).join(detecting.GROUP, ("events",), worker, workers, rules=rules)
+    return detecting.Detect(task, events, files, settings.folder / "examine", life, sifter).run
+
+
+def store(settings: Settings, life: Life, sifter: Sifter | None) -> Callable[[], None]:
+    """Build the store role."""
+    days, floor = settings.store.keep_days, YEAR
+    if days < YEAR:
+        if not settings.store.short_retention:
+            msg = f"store.keep_days = {days}: at least {YEAR} are kept; store.short_retention = true says less is meant"
+            raise Unfit(msg)
+        floor = days
+    opened = event_store(settings)
+    task = event_log(settings).join(storing.GROUP, storing.TOPICS, 0, 1)
+    house = _House(opened, settings.folder)
+    return storing.Store(task, opened, life, storing.Keeping(days, floor), now, house, sifter).run
+
+
+class _House:
+    """The embedded store's house work, and the disk that it lies on."""
+
+    def __init__(self, store: Any, folder: Path) -> None:
+        self._store, self._folder = store, folder
+
+    def merge(self) -> int:
+        merged: int = self._store.merge()
+        return merged
+
+    def free_share(self) -> float:
+        usage = shutil.disk_usage(self._folder)
+        return usage.free / usage.total
+
+
+def detectors(settings: Settings) -> Sequence[Built]:
+    """Build every detector from the active packs; raises OSError or ValueError naming what is wrong."""
+    from vonggac.cli.packs import active
+
+    packs = active(settings.folder, settings.rules.packs, builtin=True, only=False)
+    config = DetectorConfig(
+        packs=[RuleSource(pack.name, Path(pack.root)) for pack in packs],
+        cache=settings.folder / "cache",
+        expand=dict(settings.rules.expand),
+    )
+    return tuple(shelf.detector(name).build(config) for name in shelf.names("detectors"))
+
+
+def _units(settings: Settings) -> Units:
+    return Units(saved(settings.folder / UNITS))
+
+
+def intakes_of(settings: Settings, life: Life, skip: frozenset[str]) -> list[Intake]:
+    """List what listens, watches and follows, as the settings say."""
+    found: list[Intake] = []
+    _ = (life, skip, ReadOptions, Limits)
+    return found

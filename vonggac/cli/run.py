@@ -1,0 +1,173 @@
+"""`vonggac run`: the service, all roles under one supervisor, or one role in this process."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any, Final
+
+import click
+import msgspec
+import orjson
+
+from vonggac.cli import Context, Unusable
+from vonggac.cli._service import ROLES, detect_workers
+from vonggac.cli.live import FORMS
+from vonggac.cli.packs import active
+from vonggac.cli.unit import FILE as UNITS
+from vonggac.i18n import _, language
+from vonggac.pipeline.pages import pages
+from vonggac.pipeline.supervisor import Role, Supervisor
+from vonggac.settings import Settings, SettingsError, load
+
+_log = logging.getLogger(__name__)
+
+
+@click.command(
+    help=_("The service: collect, detect and store what comes in, around the clock; alerts live on a terminal."),
+    epilog="vonggac run",
+)
+@click.option("--role", "roles", multiple=True, type=click.Choice(ROLES), help=_("only this role, in this process"))
+@click.option("--worker", default="0/1", metavar="N/M", help=_("with --role detect: which worker of how many, from 0"))
+@click.option("--alerts", type=click.Choice(FORMS), help=_("live alerts on standard error; a terminal gets a table"))
+@click.pass_obj
+def run(context: Context, roles: Sequence[str], worker: str, alerts: str | None) -> int:
+    """Serve until SIGTERM or Ctrl-C."""
+    settings = context.settings
+    data = context.data
+    alerts = alerts or ("table" if sys.stderr.isatty() else "none")
+    try:
+        data.mkdir(parents=True, exist_ok=True, mode=0o750)
+        (data / "inbox").mkdir(exist_ok=True, mode=0o750)
+    except OSError as error:
+        raise Unusable(f"{error.filename}: {error.strerror}") from error  # noqa: EM102  the line itself
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="vonggac: %(message)s")
+    settings = msgspec.structs.replace(settings, data=str(data))
+    if len(roles) == 1:
+        return _one(settings, roles[0], worker, alerts)
+    chosen = roles or ROLES
+    with locked(data, chosen):
+        return _all(context, settings, chosen, alerts)
+
+
+def _all(context: Context, settings: Settings, chosen: Sequence[str], alerts: str) -> int:
+    given = click.get_current_context().find_root().meta.get("vonggac", {})
+
+    def reload() -> Sequence[Role] | None:
+        overrides = {name: given[name] for name in ("data", "lang") if name in given}
+        try:
+            fresh = load(given.get("config_file"), os.environ, overrides)
+        except SettingsError as error:
+            _log.error("the new settings are refused, the old ones stay: %s", error)
+            return None
+        try:
+            return roles_of(msgspec.structs.replace(fresh, data=settings.data), chosen, alerts)
+        except (OSError, ValueError) as error:
+            _log.error("the rules cannot be read again, the old ones stay: %s", error)
+            return None
+
+    data = Path(settings.data)
+    command = (sys.executable, "-P", "-m", "vonggac.cli._role")
+
+    def ready() -> None:
+        line: dict[str, Any] = {"ready": True, "console": _console(data), "pid": os.getpid()}
+        click.echo(orjson.dumps(line))
+
+    try:
+        roles = roles_of(settings, chosen, alerts)
+    except (OSError, ValueError) as error:
+        raise Unusable(str(error)) from error
+    return Supervisor(data, command, roles, reload).run(ready)
+
+
+def roles_of(settings: Settings, chosen: Sequence[str], alerts: str) -> list[Role]:
+    """List the processes, each with what it is told.
+
+    `stamp` says what a role depends on beside its settings: one that is told something else is replaced on reload.
+    """
+    told = msgspec.to_builtins(settings)
+    workers = detect_workers(settings)
+    found = []
+    for name in chosen:
+        count = workers if name == "detect" else 1
+        of_role = {key: value for key, value in told.items() if key in _SECTIONS[name]}
+        spec: dict[str, Any] = {"settings": of_role, "lang": language(), "stamp": _stamp(settings, name)}
+        if name == "desk":
+            spec["alerts"] = alerts
+        found += [Role(name, worker, count, spec) for worker in range(count)]
+    return found
+
+
+def _stamp(settings: Settings, role: str) -> list[tuple[str, int, int]]:
+    """Name the files that a role reads at its start, with size and time."""
+    if role == "detect":
+        roots = [pack.root for pack in active(settings.folder, settings.rules.packs, builtin=True, only=False)]
+    elif role == "collect":
+        roots = [settings.folder / UNITS]
+    else:
+        return []
+    found = []
+    for root in roots:
+        for path in sorted(root.rglob("*")) if root.is_dir() else [root]:
+            with contextlib.suppress(FileNotFoundError):
+                status = path.stat()
+                found.append((str(path), status.st_size, status.st_mtime_ns))
+    return found
+
+
+def _one(settings: Settings, role: str, worker: str, alerts: str) -> int:
+    """Be one role, for a service manager that starts each by itself."""
+    from vonggac.cli import _role
+
+    number, slash, count = worker.partition("/")
+    if not (slash and number.isdecimal() and count.isdecimal() and int(number) < int(count)):
+        raise Unusable(_("--worker {worker}: write 0/2 for the first of two").format(worker=worker))
+    spec = _role.Spec(role, settings, int(number), int(count), alerts=alerts, lang=language())
+    with locked(Path(settings.data), [f"{role}-{number}"]):
+        status = _role.run(spec)
+    return 2 if status == 78 else status
+
+
+@contextlib.contextmanager
+def locked(data: Path, roles: Sequence[str]) -> Iterator[None]:
+    """Keep others from running the same roles on the same data; says who does."""
+    folder = data / "run"
+    folder.mkdir(exist_ok=True, mode=0o750)
+    with contextlib.ExitStack() as held:
+        for role in roles:
+            name = role if "-" in role else f"{role}-0"
+            file: IO[bytes] = held.enter_context((folder / f"{name}.lock").open("a+b"))
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                file.seek(0)
+                who = file.read(20).decode("ascii", "replace").strip()
+                line = _(
+                    "{data}: role {role} runs already (process {who}): one service a state folder; stop it, or --data"
+                )
+                raise Unusable(line.format(data=data, role=name, who=who or "?")) from error
+            file.truncate(0)
+            file.write(b"%d\n" % os.getpid())
+            file.flush()
+        yield
+
+
+def _console(data: Path) -> str | None:
+    found = pages(data).get("desk-0")
+    address = found.shown()[1].get("console") if found else None
+    return str(address) if address else None
+
+
+_COMMON: Final = {"data", "lang", "log"}
+#: the settings that a role is told, and replaced for when they change
+_SECTIONS: Final = {
+    "collect": _COMMON | {"run", "syslog", "intake", "inbox", "follow", "journald", "capture", "scan"},
+    "detect": _COMMON | {"run", "rules", "scan"},
+    "store": _COMMON | {"store"},
+    "desk": _COMMON | {"console", "health", "run"},
+}

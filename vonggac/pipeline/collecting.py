@@ -1,0 +1,134 @@
+"""The collect task: makes durable what the intakes read: events, dead records and cursors in one commit."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from vonggac.intake.inlet import Closed, Inlet, Intake
+from vonggac.intake.tally import Tally
+from vonggac.logport import Out, Task
+from vonggac.pipeline.turning import Life, commit
+
+_log = logging.getLogger(__name__)
+
+GROUP: Final = "collect"
+HEALTH: Final = "health"
+_LINGER_S: Final = 0.01  # what comes within it shares a commit, and so one sync
+_BYTES: Final = 4 << 20  # a commit
+_SHOW_S: Final = 1.0
+_AGAIN_S: Final = (1.0, 60.0)  # how long an intake that ended waits
+
+
+class Collect:
+    """Owns the task, the inlet and the threads of the intakes."""
+
+    def __init__(
+        self,
+        task: Task,
+        inlet: Inlet,
+        tally: Tally,
+        intakes: Sequence[Intake],
+        life: Life,
+        clock: Callable[[], datetime],
+        room: Callable[[], int],
+    ) -> None:
+        self._task, self._inlet, self._tally, self._life, self._clock = task, inlet, tally, life, clock
+        self._intakes, self._room = intakes, room
+        self._stop = threading.Event()  # of the intakes
+        self._threads: list[threading.Thread] = []
+
+    def run(self) -> None:
+        """Serve until `stop` or `drain`: then the intakes end, and what they had read is committed."""
+        self._task.start()
+        marks = self._task.marks()
+        for intake in self._intakes:
+            thread = threading.Thread(target=self._intake, args=(intake, marks), name=intake.name, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+        self._life.ready()
+        shown = 0.0
+        while not (self._life.stop.is_set() or self._life.drain.is_set()):
+            if time.monotonic() - shown > _SHOW_S:
+                shown = time.monotonic()
+                self._show()
+            self._turn(0.2)
+        self._end()
+
+    def _turn(self, wait_s: float) -> bool:
+        """Commit what waits; False when nothing did."""
+        health = [Out(HEALTH, line) for line in self._tally.take(self._clock())]
+        taken = self._inlet.take(0 if health else wait_s, _BYTES)
+        if taken and sum(one.size for one in taken) < _BYTES // 4:
+            time.sleep(_LINGER_S)
+            taken += self._inlet.take(0, _BYTES)
+        if not taken and not health:
+            self._life.page.beat()
+            return False
+        outs = [out for one in taken for out in one.outs]
+        marks: dict[str, bytes] = {}
+        for one in taken:
+            marks.update(one.marks)
+        self._life.page.work(taken[0].source if taken else "")
+        if commit(self._task, self._life, outs + health, {}, marks):
+            self._inlet.committed(taken)
+            self._count(outs, sum(map(len, (out.record for out in outs))))
+        self._life.page.work("")
+        return True
+
+    def _count(self, outs: Sequence[Out], size: int) -> None:
+        dead = sum(out.topic == "dead" for out in outs)
+        self._life.count("events_total", len(outs) - dead)
+        self._life.count("dead_total", dead)
+        self._life.count("bytes_total", size)
+        self._life.count("commits_total")
+
+    def _show(self) -> None:
+        figures = self._life.figures
+        figures["waiting_bytes"] = self._inlet.waiting
+        figures["room_bytes"] = self._room()
+        for intake in self._intakes:
+            for name, value in intake.figures().items():
+                figures[f'intake_{name}{{intake="{intake.name}"}}'] = value
+        self._life.show()
+
+    def _end(self) -> None:
+        """Stop the intakes, commit what they gave, let go."""
+        self._stop.set()
+        end = time.monotonic() + 2.5
+        while time.monotonic() < end and any(thread.is_alive() for thread in self._threads):
+            self._turn(0.05)
+        self._inlet.close()
+        while not self._life.stop.is_set() and self._turn(0):
+            pass
+        for intake in self._intakes:
+            intake.close()
+        self._show()
+        self._task.close()
+
+    def _intake(self, intake: Intake, marks: Mapping[str, bytes]) -> None:
+        """Run one intake, in its thread; one that ends is started again, later each time."""
+        pause = _AGAIN_S[0]
+        while not self._stop.is_set():
+            began = time.monotonic()
+            try:
+                intake.run(self._inlet, marks, self._stop)
+                reason = "it ended"
+            except Closed:
+                return
+            except OSError as error:
+                reason = str(error)
+            except Exception as error:  # noqa: BLE001  the one fence of this loop: our fault in one intake stops no other
+                _log.exception("fault in intake %s", intake.name)
+                reason = f"fault of Vọng Gác, please report it: {type(error).__name__}: {error}"
+            if self._stop.is_set():
+                return
+            self._life.count(f'intake_ended_total{{intake="{intake.name}"}}')
+            _log.error("%s: %s; once more in %.0f s", intake.name, reason, pause)
+            self._stop.wait(pause)
+            pause = _AGAIN_S[0] if time.monotonic() - began > 600 else min(pause * 2, _AGAIN_S[1])
+            marks = self._task.marks()

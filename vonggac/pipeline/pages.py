@@ -1,0 +1,162 @@
+"""Shared pages: what a role tells the supervisor and the metrics about itself, through a small file mapped by both.
+
+    offset  what, little-endian
+         0  b"VGPAGE01"
+         8  u64 heartbeat: CLOCK_MONOTONIC, ns; the same clock in every process of the machine
+        16  u64 state: 0 starting, 1 ready, 2 draining, 3 stopped
+        24  u64 pid
+        32  what is in hand (a frame, a file), so that whoever finds the role dead knows on what it died
+      4096  figures and notes, JSON
+
+Texts are written by one process, in a way that a reader never takes half of one: a sequence number (odd while
+writing), the length, the bytes. No lock: a role that is killed in the midst of it stops nobody.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+import time
+from collections.abc import Mapping
+from enum import IntEnum
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+SIZE: Final = 64 << 10
+_MAGIC: Final = b"VGPAGE01"
+_WORK, _FIGURES = 32, 4096
+_U64: Final = struct.Struct("<Q")
+_TEXT: Final = struct.Struct("<QQ")
+
+
+class State(IntEnum):
+    """What a role is doing."""
+
+    STARTING = 0
+    READY = 1
+    DRAINING = 2
+    STOPPED = 3
+
+
+class Page:
+    """One role's page. `Page.create` empties it (the role), `Page(path)` looks at it; raises OSError, ValueError."""
+
+    def __init__(self, path: Path) -> None:
+        with path.open("r+b") as file:
+            self._map = mmap.mmap(file.fileno(), SIZE)
+        if self._map[:8] != _MAGIC:
+            msg = f"{path}: not a page of this version"
+            raise ValueError(msg)
+
+    @classmethod
+    def create(cls, path: Path) -> Page:
+        """Make the page anew; who looked at the old one still sees the old one."""
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+        new = path.with_suffix(f".{os.getpid()}.new")
+        new.write_bytes(_MAGIC.ljust(SIZE, b"\0"))
+        new.replace(path)
+        page = cls(path)
+        page._put(24, os.getpid())
+        page.beat()
+        return page
+
+    # ------------------------------------------------------------------ the role
+
+    def beat(self) -> None:
+        """Say that the role is alive and not stuck."""
+        self._put(8, time.monotonic_ns())
+
+    def work(self, what: str) -> None:
+        """Say what is in hand; empty = nothing."""
+        self.beat()
+        self._write(_WORK, what.encode()[: _FIGURES - _WORK - _TEXT.size])
+
+    def publish(self, figures: Mapping[str, float], notes: Mapping[str, Any] | None = None) -> None:
+        """Show figures (metric name with labels: number) and notes (JSON values). What does not fit is left out."""
+        self.beat()
+        text = orjson.dumps({"figures": figures, "notes": notes or {}})
+        if len(text) > SIZE - _FIGURES - _TEXT.size:
+            kept = dict(list(figures.items())[:200])
+            text = orjson.dumps({"figures": {**kept, "figures_left_out": len(figures) - len(kept)}, "notes": {}})
+        self._write(_FIGURES, text)
+
+    def set_state(self, state: State) -> None:
+        """Say what the role is doing."""
+        self.beat()
+        self._put(16, state)
+
+    # ------------------------------------------------------------- the others
+
+    @property
+    def state(self) -> State:
+        """What the role is doing."""
+        return State(self._get(16))
+
+    @property
+    def pid(self) -> int:
+        """Whose page it is."""
+        return self._get(24)
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since the last heartbeat."""
+        return (time.monotonic_ns() - self._get(8)) / 1e9
+
+    def in_hand(self) -> str:
+        """What the role has (or died) working on."""
+        return self._read(_WORK).decode("utf-8", "replace")
+
+    def shown(self) -> tuple[dict[str, float], dict[str, Any]]:
+        """Give figures and notes; empty before the first `publish`."""
+        try:
+            found = orjson.loads(self._read(_FIGURES) or b"{}")
+        except orjson.JSONDecodeError:  # killed while writing
+            return {}, {}
+        return found.get("figures", {}), found.get("notes", {})
+
+    def close(self) -> None:
+        """Let go of the mapping."""
+        self._map.close()
+
+    def _put(self, at: int, value: int) -> None:
+        _U64.pack_into(self._map, at, value)
+
+    def _get(self, at: int) -> int:
+        value: int = _U64.unpack_from(self._map, at)[0]
+        return value
+
+    def _write(self, at: int, text: bytes) -> None:
+        sequence = self._get(at) | 1
+        self._put(at, sequence)
+        self._map[at + 16 : at + 16 + len(text)] = text
+        self._put(at + 8, len(text))
+        self._put(at, sequence + 1)
+
+    def _read(self, at: int) -> bytes:
+        for _ in range(1_000):
+            sequence, length = _TEXT.unpack_from(self._map, at)
+            text = bytes(self._map[at + 16 : at + 16 + min(length, SIZE)])
+            if not sequence & 1 and sequence == self._get(at):
+                return text
+        return text  # its writer was killed: the last whole part is as good as any
+
+
+def page_of(data: Path, instance: str) -> Path:
+    """Name the page of a role's instance, such as `collect-0`."""
+    return data / "run" / "pages" / instance
+
+
+def pages(data: Path) -> dict[str, Page]:
+    """Open the pages that there are, by instance; those that are being made are left out."""
+    found: dict[str, Page] = {}
+    folder = data / "run" / "pages"
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if path.suffix != ".new":
+            try:
+                found[path.name] = Page(path)
+            except (OSError, ValueError):
+                continue
+    return found
