@@ -25,6 +25,7 @@ class Page:
     count: int | None = None  # when asked for
     terms: tuple[tuple[str, int], ...] = ()  # folded value, events
     histogram: tuple[tuple[datetime, int], ...] = ()  # start of the bucket (UTC), events; empty buckets are left out
+    missing: tuple[str, ...] = ()  # what could not be read, a line each: how many events of which span, and why
 
 
 class Stop(Protocol):
@@ -45,6 +46,10 @@ class TooSlow(Exception):
 
 class TooMuch(Exception):
     """The answer does not fit into the memory that queries have: ask for less."""
+
+
+class Failed(Exception):
+    """The engine could not answer, by no fault of the question's; the message is one line for a person."""
 
 
 class EventStore(Protocol):
@@ -68,8 +73,9 @@ class EventStore(Protocol):
         """Answer, over the events of these units only (an event without one is of unit ""). No units: no rows.
 
         May be called while another process saves. Raises TooSlow after about `limit_s`, Stopped soon after
-        `stop.is_set()`, TooMuch, and ValueError for a cursor that is none. Not promised: that pages of one query see
-        the same events; what was saved between them may appear, nothing is given twice.
+        `stop.is_set()`, TooMuch, Failed, and ValueError for a cursor that is none. Events that cannot be read (a
+        damaged file) raise nothing: the rest answers, and `Page.missing` says so. Not promised: that pages of one query
+        see the same events; what was saved between them may appear, nothing is given twice.
         """
         ...
 
