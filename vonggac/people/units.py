@@ -83,6 +83,20 @@ def saved(file: Path) -> list[Unit]:
         raise ValueError(msg) from error
 
 
+def below(units: Iterable[Unit], roots: Iterable[str]) -> frozenset[str]:
+    """Give these units and all below them; a root that is not in the table stands for itself."""
+    children: dict[str | None, list[str]] = {}
+    for unit in units:
+        children.setdefault(unit.parent, []).append(unit.id)
+    found: set[str] = set()
+    waiting = list(roots)
+    while waiting:
+        if (one := waiting.pop()) not in found:
+            found.add(one)
+            waiting += children.get(one, ())
+    return frozenset(found)
+
+
 class Units:
     """Finds the unit of an event: by host name, else by the longest network that holds its addresses."""
 

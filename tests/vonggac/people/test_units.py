@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from vonggac.people.units import Unit, Units, read_csv, save, saved
+from vonggac.people.units import Unit, Units, below, read_csv, save, saved
 
 TABLE = """id,name,parent,hosts,networks
 tinh,Tỉnh,,,10.0.0.0/8
@@ -75,3 +75,11 @@ def test_a_table_of_another_encoding_is_named(tmp_path: Path) -> None:
     file.write_bytes("id,name,parent,hosts,networks\nso-y-te,Sở,,,\n".encode("utf-16"))
     with pytest.raises(ValueError, match=r"units.csv: line 1: not UTF-8; in Excel"):
         read_csv(file)
+
+
+def test_a_unit_stands_for_all_below_it() -> None:
+    units = [Unit(name, name, parent, (), ()) for name, parent in (("t", None), ("a", "t"), ("a1", "a"), ("b", "t"))]
+    assert below(units, ["a"]) == {"a", "a1"}
+    assert below(units, ["t", "b"]) == {"t", "a", "a1", "b"}
+    assert below(units, ["other"]) == {"other"}
+    assert below(units, []) == frozenset()

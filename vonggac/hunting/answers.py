@@ -1,0 +1,179 @@
+"""An answer of the store, row by row: pages as they are needed, columns for a table, the field that tells most."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any, Final, Protocol
+
+import orjson
+
+from vonggac.query import MAX_SIZE, Query, time_of, values
+from vonggac.reading.times import zone
+from vonggac.storeport import Page, Stop, TooMuch
+
+#: the columns of a table of events, where nobody names others; `what` is no field: `telling` gives it
+COLUMNS: Final = (
+    "@timestamp",
+    "event.kind",
+    "event.dataset",
+    "host.name",
+    "user.name",
+    "source.ip",
+    "destination.ip",
+    "event.code",
+    "rule.id",
+    "rule.level",
+    "vonggac.unit",
+    "what",
+    "event.id",
+)
+_VALUES: Final = 20  # of a list that are shown in a cell
+#: what says most of an event, the first that it has
+_TELLING: Final = (
+    "process.command_line",
+    "message",
+    "url.original",
+    "dns.question.name",
+    "file.path",
+    "process.executable",
+    "tls.server_name",
+    "event.action",
+    "event.original",
+)
+
+
+class Asker(Protocol):
+    """The part of a store that answers (`EventStore.search`)."""
+
+    def search(self, query: Query, units: frozenset[str], limit_s: float, stop: Stop) -> Page:
+        """Answer one question."""
+        ...
+
+
+class Rows(Protocol):
+    """An answer, once through by one of the three; what `more` and `missing` say is right after the last row."""
+
+    @property
+    def more(self) -> bool:
+        """Say whether there are rows beyond the limit."""
+        ...
+
+    @property
+    def missing(self) -> Sequence[str]:
+        """Give the parts of the store that could not be read, a line each."""
+        ...
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """Give the names of `cells`."""
+        ...
+
+    def lines(self) -> Iterator[bytes]:
+        """Give each row as a JSON object."""
+        ...
+
+    def cells(self) -> Iterator[Sequence[Any]]:
+        """Give each row as a table has it."""
+        ...
+
+    def docs(self) -> Iterator[Mapping[str, Any]]:
+        """Give each row as an object that `vonggac.query.values` reads."""
+        ...
+
+
+class Answer:
+    """The events of a query, all pages of it.
+
+    `limit` None: every row. Each page has `limit_s` seconds. A page that does not fit into the memory of queries is
+    asked for again in halves; TooMuch is raised when not even one row fits. All else that `search` raises goes through.
+    """
+
+    def __init__(
+        self,
+        asker: Asker,
+        query: Query,
+        units: frozenset[str],
+        *,
+        limit: int | None,
+        limit_s: float,
+        stop: Stop,
+        columns: Sequence[str] = COLUMNS,
+    ) -> None:
+        self.more = False
+        self.columns = columns
+        self._missing: dict[str, None] = {}
+        self._asker, self._query, self._units = asker, query, units
+        self._limit, self._limit_s, self._stop = limit, limit_s, stop
+
+    @property
+    def missing(self) -> Sequence[str]:
+        """Give the parts of the store that could not be read, a line each."""
+        return tuple(self._missing)
+
+    def lines(self) -> Iterator[bytes]:
+        """Give the stored documents as they are."""
+        size, after, left = MAX_SIZE, self._query.after, self._limit
+        while True:
+            size = size if left is None else min(size, left)
+            try:
+                page = self._ask(replace(self._query, size=size, after=after))
+            except TooMuch:
+                if size == 1:
+                    raise
+                size //= 2
+                continue
+            yield from page.rows
+            left = None if left is None else left - len(page.rows)
+            if page.next is None or left == 0:
+                self.more = page.next is not None
+                return
+            after = page.next
+
+    def docs(self) -> Iterator[Mapping[str, Any]]:
+        """Give the documents, decoded."""
+        return map(orjson.loads, self.lines())
+
+    def cells(self) -> Iterator[Sequence[Any]]:
+        """Give the values of the columns, one text each."""
+        return (cells(doc, self.columns) for doc in self.docs())
+
+    def count(self) -> int:
+        """Count the events instead of giving them."""
+        return self._ask(replace(self._query, size=0, count=True)).count or 0
+
+    def _ask(self, query: Query) -> Page:
+        page = self._asker.search(query, self._units, self._limit_s, self._stop)
+        self._missing.update(dict.fromkeys(page.missing))
+        return page
+
+
+def cells(doc: Mapping[str, Any], fields: Sequence[str]) -> list[str]:
+    """Give an event as texts, one a field; a list's values stand apart by `; `."""
+    return [telling(doc) if field == "what" else _text(doc, field) for field in fields]
+
+
+def telling(doc: Mapping[str, Any]) -> str:
+    """Give what says most of an event: of an alert its rule and what matched, else a command line or a message."""
+    if name := _text(doc, "rule.name"):
+        own = doc.get("vonggac")
+        matched = own.get("matched") if isinstance(own, Mapping) else None
+        found = "; ".join(f"{key}={value}" for key, value in matched.items()) if isinstance(matched, Mapping) else ""
+        return f"{name}: {found}" if found else name
+    return next(filter(None, (_text(doc, field) for field in _TELLING)), "")
+
+
+def local(text: str) -> str:
+    """Show an event's time in Viet Nam's zone, to the second; a text that is no time as it is."""
+    found = time_of({"@timestamp": text}, _NONE)
+    return text if found is _NONE else f"{found.astimezone(zone('Asia/Ho_Chi_Minh')):%Y-%m-%d %H:%M:%S}"
+
+
+def _text(doc: Mapping[str, Any], field: str) -> str:
+    found = list(islice(values(doc, field), _VALUES + 1))
+    return "; ".join(found[:_VALUES]) + ("; …" if len(found) > _VALUES else "")
+
+
+_NONE: Final = datetime(1, 1, 1, tzinfo=UTC)
