@@ -78,9 +78,11 @@ class Page:
         """Show figures (metric name with labels: number) and notes (JSON values). What does not fit is left out."""
         self.beat()
         text = orjson.dumps({"figures": figures, "notes": notes or {}})
-        if len(text) > SIZE - _FIGURES - _TEXT.size:
-            kept = dict(list(figures.items())[:200])
-            text = orjson.dumps({"figures": {**kept, "figures_left_out": len(figures) - len(kept)}, "notes": {}})
+        kept = list(figures.items())
+        while len(text) > SIZE - _FIGURES - _TEXT.size:
+            kept = kept[: len(kept) // 2]
+            shown = {**dict(kept), "figures_left_out": len(figures) - len(kept)}
+            text = orjson.dumps({"figures": shown, "notes": {}})
         self._write(_FIGURES, text)
 
     def set_state(self, state: State) -> None:
