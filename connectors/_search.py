@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from connectors._catalogue import Catalogue, CatalogueError, Piece
 from connectors._duck import Engine, Watch
@@ -37,6 +37,7 @@ class Unreadable(NamedTuple):
     damaged: bool
 
 
+Answer = TypeVar("Answer")
 Row = tuple[int, int, str]  # ts in µs, number, record
 
 
@@ -113,9 +114,12 @@ def answer(
 
 
 def reading(
-    engine: Engine, files: Sequence[File], limit_s: float, stop: Stop, ask: Callable[[Sequence[File]], Any]
-) -> tuple[Any, list[Unreadable]]:
-    """Ask of all the files that can be read; what fails is asked of each file alone, to find those that cannot."""
+    engine: Engine, files: Sequence[File], limit_s: float, stop: Stop, ask: Callable[[Sequence[File]], Answer]
+) -> tuple[Answer, list[Unreadable]]:
+    """Ask of all the files that can be read; when the engine fails, those that cannot are looked for.
+
+    Raises Failed when it fails though every file can be read.
+    """
     import duckdb
 
     with Watch(engine, limit_s, stop) as watch:
@@ -131,9 +135,12 @@ def reading(
                     raise
                 except duckdb.Error as error:
                     watch.renew()
-                    worse = list(_unreadable(engine, left, watch, ask))
+                    # what is short, gone or no Parquet shows at once; damage within only when all is read
+                    worse = list(_unreadable(left, engine, watch, _FOOTER)) or list(
+                        _unreadable(left, engine, watch, _WHOLE)
+                    )
                     if not worse:
-                        raise Failed(_line(error)) from error
+                        raise Failed(one_line(error)) from error
                     bad += worse
                     names = {one.name for one in bad}
                     left = [one for one in files if one.name not in names]
@@ -143,15 +150,15 @@ def reading(
             raise TooMuch(engine.memory) from error
 
 
-def _unreadable(
-    engine: Engine, files: Sequence[File], watch: Watch, ask: Callable[[Sequence[File]], Any]
-) -> Iterator[Unreadable]:
+def _unreadable(files: Sequence[File], engine: Engine, watch: Watch, sql: str) -> Iterator[Unreadable]:
+    """Find what cannot be read, whatever was asked of it."""
     import duckdb
 
     for file in files:
+        path = engine.folder / file.name
         try:
-            with (engine.folder / file.name).open("rb") as opened:
-                os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_WILLNEED)
+            with path.open("rb"):
+                pass
         except FileNotFoundError:
             yield Unreadable(file.name, "the file is gone", damaged=True)
             continue
@@ -159,11 +166,11 @@ def _unreadable(
             yield Unreadable(file.name, os.strerror(error.errno or 0), damaged=False)
             continue
         try:
-            ask([file])
+            engine.con.execute(sql, {"file": str(path)}).fetchall()
         except (duckdb.InterruptException, duckdb.OutOfMemoryException):
             raise
         except duckdb.Error as error:
-            yield Unreadable(file.name, _line(error), damaged=True)
+            yield Unreadable(file.name, one_line(error), damaged=True)
             watch.renew()
         watch.check()
 
@@ -232,7 +239,7 @@ def _only(where: Condition, field: str) -> list[str] | None:
     return None
 
 
-def _line(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
     """Give the first line of what DuckDB says."""
     return (str(error).partition("\n")[0] or type(error).__name__)[:_LONG]
 
@@ -243,3 +250,5 @@ def _time(us: int) -> str:
 
 _FIRST_STEP: Final = 2  # files that are asked first; then twice as many, and again
 _LONG: Final = 200
+_FOOTER: Final = "SELECT count(*) FROM read_parquet([$file])"
+_WHOLE: Final = "SELECT bit_xor(hash(COLUMNS(*))) FROM read_parquet([$file])"
