@@ -1,0 +1,1 @@
+"""Serving HTTP to machines: a small bounded server, and what monitoring asks for."""
