@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import threading
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from vonggac.cli._service import event_log
+from vonggac.cli._service import ROLES, event_log, roles_of
 from vonggac.cli.live import shower
+from vonggac.pipeline.healthtask import Health
 from vonggac.pipeline.pages import State, pages
 from vonggac.pipeline.turning import Life
 from vonggac.pipeline.watching import GROUP, Watch
@@ -19,18 +21,36 @@ _STALE_S: Final = 10.0  # without a heartbeat, a role is not ready
 
 
 def desk(settings: Settings, life: Life, alerts: str) -> Callable[[], None]:
-    """Build the desk."""
+    """Build the desk; raises ValueError or OSError for an address that cannot be listened on."""
+    from vonggac.cli._intakes import address
+    from vonggac.health.fold import Fold
+    from vonggac.serving.status import Status
+
     log = event_log(settings)
-    watch = Watch(log.join(GROUP, ("alerts",), 0, 1), life, shower(alerts))
+    host, port = address("console.listen", settings.console.listen)
+    wanted = tuple(role.instance for role in roles_of(settings, ROLES, "none"))
+    status = Status(host, port, lambda: figures(settings), lambda: readiness(settings, wanted))
+    status.bind()
+    bound_host, bound_port = status.address
+    life.notes["console"] = f"http://{f'[{bound_host}]' if ':' in bound_host else bound_host}:{bound_port}"
+    ledger = importlib.import_module("connectors.health_ledger").HealthLedger(settings.folder / "health.sqlite")
+    parts = {
+        "terminal": Watch(log.join(GROUP, ("alerts",), 0, 1), life, shower(alerts)).run,
+        "health": Health(log.join("health", ("health",), 0, 1), Fold(settings.health), ledger, life).run,
+    }
 
     def run() -> None:
-        started = threading.Event()
-        terminal = threading.Thread(target=_kept, args=(life, lambda: watch.run(started)), name="terminal")
-        terminal.start()
+        status.start()
+        threads = [
+            threading.Thread(target=_kept, args=(life, work), name=name, daemon=True) for name, work in parts.items()
+        ]
+        for thread in threads:
+            thread.start()
         life.ready()
-        while terminal.is_alive():
-            terminal.join(0.5)
+        while any(thread.is_alive() for thread in threads):
+            threads[0].join(0.5)
             life.show()
+        status.stop()
 
     return run
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import shutil
@@ -10,17 +11,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from vonggac import shelf
+from vonggac.cli.packs import active
 from vonggac.cli.unit import FILE as UNITS
+from vonggac.i18n import language
 from vonggac.people.units import Units, saved
 from vonggac.pipeline import collecting, detecting, storing
+from vonggac.pipeline.supervisor import Role
 from vonggac.pipeline.turning import Life
-from vonggac.ports import Built, DetectorConfig, ReadOptions, RuleSource
-from vonggac.reading.source import Limits
+from vonggac.ports import Built, DetectorConfig, RuleSource
 from vonggac.settings import Settings
 
 if TYPE_CHECKING:
-    from vonggac.intake.inlet import Intake
     from vonggac.pipeline.sifting import Sifter
 
 ROLES: Final = ("collect", "detect", "store", "desk")
@@ -61,18 +65,54 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def roles_of(settings: Settings, chosen: Sequence[str], alerts: str) -> list[Role]:
+    """List the processes, each with what it is told.
+
+    `stamp` says what a role depends on beside its settings: one that is told something else is replaced on reload.
+    """
+    told = msgspec.to_builtins(settings)
+    workers = detect_workers(settings)
+    found = []
+    for name in chosen:
+        count = workers if name == "detect" else 1
+        of_role = {key: value for key, value in told.items() if key in _SECTIONS[name]}
+        spec: dict[str, Any] = {"settings": of_role, "lang": language(), "stamp": _stamp(settings, name)}
+        if name == "desk":
+            spec["alerts"] = alerts
+        found += [Role(name, worker, count, spec) for worker in range(count)]
+    return found
+
+
+def _stamp(settings: Settings, role: str) -> list[tuple[str, int, int]]:
+    """Name the files that a role reads at its start, with size and time."""
+    if role == "detect":
+        roots = [pack.root for pack in active(settings.folder, settings.rules.packs, builtin=True, only=False)]
+    elif role == "collect":
+        roots = [settings.folder / UNITS]
+    else:
+        return []
+    found = []
+    for root in roots:
+        for path in sorted(root.rglob("*")) if root.is_dir() else [root]:
+            with contextlib.suppress(FileNotFoundError):
+                status = path.stat()
+                found.append((str(path), status.st_size, status.st_mtime_ns))
+    return found
+
+
 # ------------------------------------------------------------------------- roles
 
 
 def collect(settings: Settings, life: Life, suspects: str) -> Callable[[], None]:
     """Build the collect role; raises Unfit, OSError or ValueError for what cannot be listened on or watched."""
+    from vonggac.cli._intakes import intakes_of
     from vonggac.intake.inlet import Inlet
     from vonggac.intake.tally import Tally
 
     log = event_log(settings)
     tally = Tally()
     inlet = Inlet(_units(settings), tally, now, drill=settings.run.drill)
-    intakes = intakes_of(settings, life, frozenset(filter(None, [suspects])))
+    intakes = list(intakes_of(settings, life.page.work, frozenset(filter(None, [suspects]))))
     for intake in intakes:
         intake.open()
     task = log.join(collecting.GROUP, (), 0, 1)
@@ -123,8 +163,6 @@ class _House:
 
 def detectors(settings: Settings) -> Sequence[Built]:
     """Build every detector from the active packs; raises OSError or ValueError naming what is wrong."""
-    from vonggac.cli.packs import active
-
     packs = active(settings.folder, settings.rules.packs, builtin=True, only=False)
     config = DetectorConfig(
         packs=[RuleSource(pack.name, Path(pack.root)) for pack in packs],
@@ -138,8 +176,11 @@ def _units(settings: Settings) -> Units:
     return Units(saved(settings.folder / UNITS))
 
 
-def intakes_of(settings: Settings, life: Life, skip: frozenset[str]) -> list[Intake]:
-    """List what listens, watches and follows, as the settings say."""
-    found: list[Intake] = []
-    _ = (life, skip, ReadOptions, Limits)
-    return found
+_COMMON: Final = {"data", "lang", "log"}
+#: the settings that a role is told, and replaced for when they change
+_SECTIONS: Final = {
+    "collect": _COMMON | {"run", "syslog", "intake", "inbox", "follow", "journald", "capture", "scan"},
+    "detect": _COMMON | {"run", "rules", "scan"},
+    "store": _COMMON | {"store"},
+    "desk": _COMMON | {"console", "health", "run"},
+}

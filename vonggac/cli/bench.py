@@ -1,7 +1,8 @@
-"""`vonggac bench scan PATH…`: measure itself on this machine, on the user's own files."""
+"""`vonggac bench scan|log|store|pipeline`: measure itself on this machine."""
 
 from __future__ import annotations
 
+import importlib
 import os
 import platform
 import statistics
@@ -12,15 +13,15 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 import orjson
 
 from vonggac import __version__, shelf
-from vonggac.cli import Context, Unusable
+from vonggac.cli import Context, Unusable, _traffic
 from vonggac.cli.show import table, wants_json
-from vonggac.event import Bad
+from vonggac.event import Bad, Event
 from vonggac.i18n import _
 from vonggac.pipeline.workers import cores, settle
 from vonggac.ports import ReadOptions
@@ -57,6 +58,90 @@ def bench_scan(context: Context, paths: tuple[str, ...], runs: int) -> None:
         for name, job in jobs.items():
             rates[name].append(job())
     rows = [_figure(name, values) for name, values in rates.items()]
+    _show(context, rows)
+
+
+@bench.command("log", help=_("Commits of 1,000 events into the event log, each synced to disk."),
+               epilog="vonggac bench log --json")  # fmt: skip
+@click.argument("paths", nargs=-1, metavar="[PATH…]")
+@click.option("--events", type=click.IntRange(1_000), default=200_000, help=_("how many, a run"))
+@click.option("--runs", type=click.IntRange(1, 100), default=5, help=_("how often each figure is taken"))
+@click.pass_obj
+def bench_log(context: Context, paths: tuple[str, ...], events: int, runs: int) -> None:
+    """Print what the log takes and gives."""
+    _speeds(context, "log", paths, events, runs, ("written_a_second", "read_a_second", "commit_ms", "commit_p99_ms"))
+
+
+@bench.command("store", help=_("Events from the log's batches to searchable, synced files."),
+               epilog="vonggac bench store --json")  # fmt: skip
+@click.argument("paths", nargs=-1, metavar="[PATH…]")
+@click.option("--events", type=click.IntRange(1_000), default=200_000, help=_("how many, a run"))
+@click.option("--runs", type=click.IntRange(1, 100), default=5, help=_("how often each figure is taken"))
+@click.pass_obj
+def bench_store(context: Context, paths: tuple[str, ...], events: int, runs: int) -> None:
+    """Print what the store takes."""
+    figures = ("saved_a_second", "cpu_us_an_event", "merge_us_an_event", "stored_an_event", "rss_mb")
+    _speeds(context, "store", paths, events, runs, figures)
+
+
+@bench.command("pipeline", help=_("The whole service under load: syslog and files in, alerts and stored events out."),
+               epilog="vonggac bench pipeline --rate 15000 --seconds 600 --json")  # fmt: skip
+@click.option("--rate", type=click.IntRange(1), default=15_000, help=_("events a second that are sent"))
+@click.option("--seconds", type=click.FloatRange(5), default=60, help=_("how long"))
+@click.option("--rules", "packs", multiple=True, metavar="PATH|PACK", help=_("these packs besides our own"))
+@click.pass_obj
+def bench_pipeline(context: Context, rate: int, seconds: float, packs: tuple[str, ...]) -> int:
+    """Print how the service bore it; 1 when something was lost, doubled or not alerted on."""
+    from vonggac.cli import _benchpipeline
+
+    context.data.mkdir(parents=True, exist_ok=True)
+    try:
+        run = _benchpipeline.bench_pipeline(rate, seconds, dict(os.environ), context.data, packs)
+    except (OSError, ValueError) as error:
+        raise Unusable(str(error)) from error
+    figures = run.figures(rate)
+    if wants_json(context):
+        row = {**_figure("pipeline", [figures["stored_a_second"]]), "figures": figures}
+        click.echo(orjson.dumps(row))
+    else:
+        table((_("figure"), _("value")), [[name, value] for name, value in figures.items()])
+    whole = not figures["lost"] and not figures["alerts_doubled"] and len(run.late) == len(run.marks)
+    return 0 if whole else 1
+
+
+def _speeds(
+    context: Context, what: str, paths: tuple[str, ...], events: int, runs: int, shown: tuple[str, ...]
+) -> None:
+    """Run `connectors._bench<what>` on events of the paths, or on made ones, on the disk of the state folder."""
+    module = importlib.import_module(f"connectors._bench{what}")
+    records = _records(paths) if paths else _traffic.records(20_000)
+    context.data.mkdir(parents=True, exist_ok=True)
+    figures: dict[str, list[float]] = {name: [] for name in shown}
+    for _run in range(runs):
+        with tempfile.TemporaryDirectory(prefix="vonggac-bench-", dir=context.data) as folder:
+            speed = getattr(module, f"bench_{what}")(Path(folder), records, events)
+        for name in shown:
+            figures[name].append(getattr(speed, name))
+    rows = [_figure(f"{what}.{name}", values, _UNITS.get(name, "")) for name, values in figures.items()]
+    _show(context, rows)
+
+
+def _records(paths: tuple[str, ...]) -> list[bytes]:
+    """Give the events of files of the user's own, as the log holds them."""
+    found: list[bytes] = []
+    collectors = {name: shelf.collector(name) for name in shelf.names("collectors")}
+    for source in (one for path in files(paths) if isinstance(path, str) for one in inputs(path, Limits())):
+        name = None if isinstance(source, Bad) else claimed(source, collectors)
+        if name is not None and not isinstance(source, Bad):
+            with suppress(*READ_ERRORS):
+                for records, _mark in collectors[name].open(source, ReadOptions()).read(None):
+                    found += [one.to_json() for one in records if isinstance(one, Event)]
+    if not found:
+        raise Unusable(_("nothing to read there"))
+    return found
+
+
+def _show(context: Context, rows: list[dict[str, Any]]) -> None:
     if wants_json(context):
         for row in rows:
             click.echo(orjson.dumps(row))
@@ -91,13 +176,13 @@ def _scan(context: Context, paths: tuple[str, ...], workers: int) -> float:
     return events / seconds
 
 
-def _figure(name: str, runs: list[float]) -> dict[str, Any]:
-    rounded = [round(run) for run in runs]
+def _figure(name: str, runs: list[float], unit: str = "events/s") -> dict[str, Any]:
+    rounded: list[float] = [round(run) if run >= 100 else float(f"{run:.3g}") for run in runs]
     return {
         "name": name,
-        "unit": "events/s",
+        "unit": unit,
         "runs": rounded,
-        "median": round(statistics.median(rounded)),
+        "median": statistics.median(rounded),
         "machine": machine(),
         "version": __version__,
     }
@@ -121,3 +206,16 @@ def machine() -> dict[str, Any]:
         "system": platform.platform(),
         "python": platform.python_version(),
     }
+
+
+_UNITS: Final = {
+    "written_a_second": "events/s",
+    "read_a_second": "events/s",
+    "saved_a_second": "events/s",
+    "commit_ms": "ms",
+    "commit_p99_ms": "ms",
+    "cpu_us_an_event": "us",
+    "merge_us_an_event": "us",
+    "stored_an_event": "bytes",
+    "rss_mb": "MB",
+}

@@ -9,17 +9,15 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any
 
 import click
 import msgspec
 import orjson
 
 from vonggac.cli import Context, Unusable
-from vonggac.cli._service import ROLES, detect_workers
+from vonggac.cli._service import ROLES, roles_of
 from vonggac.cli.live import FORMS
-from vonggac.cli.packs import active
-from vonggac.cli.unit import FILE as UNITS
 from vonggac.i18n import _, language
 from vonggac.pipeline.pages import pages
 from vonggac.pipeline.supervisor import Role, Supervisor
@@ -85,41 +83,6 @@ def _all(context: Context, settings: Settings, chosen: Sequence[str], alerts: st
     return Supervisor(data, command, roles, reload).run(ready)
 
 
-def roles_of(settings: Settings, chosen: Sequence[str], alerts: str) -> list[Role]:
-    """List the processes, each with what it is told.
-
-    `stamp` says what a role depends on beside its settings: one that is told something else is replaced on reload.
-    """
-    told = msgspec.to_builtins(settings)
-    workers = detect_workers(settings)
-    found = []
-    for name in chosen:
-        count = workers if name == "detect" else 1
-        of_role = {key: value for key, value in told.items() if key in _SECTIONS[name]}
-        spec: dict[str, Any] = {"settings": of_role, "lang": language(), "stamp": _stamp(settings, name)}
-        if name == "desk":
-            spec["alerts"] = alerts
-        found += [Role(name, worker, count, spec) for worker in range(count)]
-    return found
-
-
-def _stamp(settings: Settings, role: str) -> list[tuple[str, int, int]]:
-    """Name the files that a role reads at its start, with size and time."""
-    if role == "detect":
-        roots = [pack.root for pack in active(settings.folder, settings.rules.packs, builtin=True, only=False)]
-    elif role == "collect":
-        roots = [settings.folder / UNITS]
-    else:
-        return []
-    found = []
-    for root in roots:
-        for path in sorted(root.rglob("*")) if root.is_dir() else [root]:
-            with contextlib.suppress(FileNotFoundError):
-                status = path.stat()
-                found.append((str(path), status.st_size, status.st_mtime_ns))
-    return found
-
-
 def _one(settings: Settings, role: str, worker: str, alerts: str) -> int:
     """Be one role, for a service manager that starts each by itself."""
     from vonggac.cli import _role
@@ -161,13 +124,3 @@ def _console(data: Path) -> str | None:
     found = pages(data).get("desk-0")
     address = found.shown()[1].get("console") if found else None
     return str(address) if address else None
-
-
-_COMMON: Final = {"data", "lang", "log"}
-#: the settings that a role is told, and replaced for when they change
-_SECTIONS: Final = {
-    "collect": _COMMON | {"run", "syslog", "intake", "inbox", "follow", "journald", "capture", "scan"},
-    "detect": _COMMON | {"run", "rules", "scan"},
-    "store": _COMMON | {"store"},
-    "desk": _COMMON | {"console", "health", "run"},
-}

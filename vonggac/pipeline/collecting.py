@@ -73,11 +73,10 @@ class Collect:
         marks: dict[str, bytes] = {}
         for one in taken:
             marks.update(one.marks)
-        self._life.page.work(taken[0].source if taken else "")
         if commit(self._task, self._life, outs + health, {}, marks):
             self._inlet.committed(taken)
             self._count(outs, sum(map(len, (out.record for out in outs))))
-        self._life.page.work("")
+        self._life.page.beat()
         return True
 
     def _count(self, outs: Sequence[Out], size: int) -> None:

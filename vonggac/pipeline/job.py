@@ -32,6 +32,7 @@ class Job:
     expand: dict[str, tuple[str, ...]] = field(default_factory=dict)
     tshark_seconds: float = 600.0
     unpack_ratio: int = 250
+    store: bool = False  # hand out the events too (mode scan)
 
 
 @dataclass(slots=True)

@@ -29,9 +29,10 @@ _FILE_COLLECTOR: Final = "file"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An alert or (mode parse) an event, as JSON."""
+    """An alert or (mode parse) an event, as JSON; `stored`: an event that a scan hands over (`Job.store`)."""
 
     json: bytes
+    stored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,8 @@ class Scanner:
         if self._job.mode == "parse":
             yield from (Line(event.to_json()) for event in events)
             return
+        if self._job.store:
+            yield from (Line(event.to_json(), stored=True) for event in events)
         for built in self._built:
             if built.events is not None:
                 for found in built.events.judge(events):
@@ -133,6 +136,8 @@ class Scanner:
         if self._job.mode == "parse":
             yield from (Line(event.to_json()) for event in events)
             return
+        if self._job.store:
+            yield from (Line(event.to_json(), stored=True) for event in events)
         detectors = []
         for detector in (built.files for built in self._built if built.files is not None):
             sizes = [event.doc["file"]["size"] for event in events]

@@ -136,7 +136,8 @@ class Store:
                 continue
             break
         self._life.figures["full"] = 0
-        self._life.count("saved_total", sum(len(batch.records) for batch in batches) - len(bads))
+        for batch in batches:
+            self._life.count(f'saved_total{{topic="{batch.topic}"}}', len(batch.records))
         self._life.count("saves_total")
         self._life.count("dead_total", len(bads))
         dead = [self._dead(bad, batches) for bad in bads]

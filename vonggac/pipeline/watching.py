@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from typing import Final
 
@@ -21,10 +20,9 @@ class Watch:
     def __init__(self, task: Task, life: Life, show: Callable[[bytes], None] | None) -> None:
         self._task, self._life, self._show = task, life, show
 
-    def run(self, ready: threading.Event) -> None:
+    def run(self) -> None:
         """Show until `stop`; with `drain`, until nothing waits any more."""
         self._task.start()
-        ready.set()
         while not self._life.stop.is_set():
             draining = self._life.drain.is_set()
             batches = poll(self._task, self._life, 0 if draining else 0.25, 1 << 20)

@@ -8,7 +8,6 @@ import multiprocessing
 import os
 import signal
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
@@ -28,7 +27,7 @@ from vonggac.reading.journal import JOURNAL
 from vonggac.reading.source import display
 
 _CHUNK: Final = 256 << 10  # bytes of lines sent at once
-_LINES, _BAD, _FAILED, _DONE, _RULES, _BROKEN = b"L", b"B", b"F", b"D", b"R", b"X"
+_LINES, _STORED, _BAD, _FAILED, _DONE, _RULES, _BROKEN = b"L", b"S", b"B", b"F", b"D", b"R", b"X"
 
 
 class Output(Protocol):
@@ -51,10 +50,20 @@ class WorkerError(RuntimeError):
     """A worker could not start its detectors: the message is the reason."""
 
 
-def run(job: Job, paths: Iterable[str | Bad], output: Output, workers: int, clock: Callable[[], float]) -> Outcome:
-    """Read every path; `workers` = 1 stays in this process. `clock` gives seconds, for the figure in the summary."""
+def run(
+    job: Job,
+    paths: Iterable[str | Bad],
+    output: Output,
+    workers: int,
+    clock: Callable[[], float],
+    store: Callable[[bytes], None] | None = None,
+) -> Outcome:
+    r"""Read every path; `workers` = 1 stays in this process. `clock` gives seconds, for the figure in the summary.
+
+    `store` takes the events of a job with `store`: whole JSON lines, each with its `\n`.
+    """
     start = clock()
-    account = _Account(output)
+    account = _Account(output, store)
     rules = _alone(job, paths, account) if workers == 1 else _together(job, paths, account, workers)
     return Outcome(account.tally, account.inputs_failed, rules, clock() - start)
 
@@ -62,8 +71,13 @@ def run(job: Job, paths: Iterable[str | Bad], output: Output, workers: int, cloc
 @dataclass(slots=True)
 class _Account:
     output: Output
+    store: Callable[[bytes], None] | None = None
     tally: Tally = field(default_factory=Tally)
     inputs_failed: list[dict[str, str]] = field(default_factory=list)
+
+    def stored(self, block: bytes) -> None:
+        if self.store is not None:
+            self.store(block)
 
     def failed(self, failed: Failed) -> None:
         self.inputs_failed.append({"path": failed.path, "reason": failed.reason})
@@ -84,6 +98,8 @@ def _alone(job: Job, paths: Iterable[str | Bad], account: _Account) -> Rules:
             continue
         for found in scanner.read(part, account.tally):
             match found:
+                case Line(stored=True):
+                    account.stored(found.json + b"\n")
                 case Line():
                     account.output.lines(found.json + b"\n")
                 case Bad():
@@ -215,6 +231,8 @@ class _Pool:
         kind, body = message[:1], message[1:]
         if kind == _LINES:
             self.account.output.lines(body)
+        elif kind == _STORED:
+            self.account.stored(body)
         elif kind == _BAD:
             self.account.output.bad(msgspec.json.decode(body, type=Bad))
         elif kind == _FAILED:
@@ -282,12 +300,12 @@ class _Sender:
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
-        self._block: deque[bytes] = deque()
+        self._blocks: dict[bytes, list[bytes]] = {_LINES: [], _STORED: []}
         self._size = 0
 
     def send(self, found: Line | Bad | Failed) -> None:
         if isinstance(found, Line):
-            self._block.append(found.json)
+            self._blocks[_STORED if found.stored else _LINES].append(found.json)
             self._size += len(found.json)
             if self._size > _CHUNK:
                 self.flush()
@@ -299,10 +317,11 @@ class _Sender:
             self._pipe.send_bytes(_FAILED + msgspec.json.encode(found))
 
     def flush(self) -> None:
-        if self._block:
-            self._pipe.send_bytes(b"".join((_LINES, b"\n".join(self._block), b"\n")))
-            self._block.clear()
-            self._size = 0
+        for kind, block in self._blocks.items():
+            if block:
+                self._pipe.send_bytes(b"".join((kind, b"\n".join(block), b"\n")))
+                block.clear()
+        self._size = 0
 
 
 def settle() -> None:

@@ -1,6 +1,5 @@
 """The terminal may repeat an alert, never omit one."""
 
-import threading
 from pathlib import Path
 
 import pytest
@@ -25,7 +24,7 @@ def watch(folder: Path, shown: list[bytes] | None, dies: bool = False) -> None:
     life = Life(Page.create(page_of(folder, "desk-0")))
     life.drain.set()
     task = EmbeddedLog(folder / "log").join("terminal", ("alerts",), 0, 1)
-    Watch(task, life, None if shown is None else show).run(threading.Event())
+    Watch(task, life, None if shown is None else show).run()
 
 
 def send(folder: Path, *records: bytes) -> None:

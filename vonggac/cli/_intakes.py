@@ -1,0 +1,94 @@
+"""Which intakes `run` has, as the settings say; what cannot be listened on or watched is refused by its key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from vonggac.ports import ReadOptions
+from vonggac.reading.source import Limits
+from vonggac.settings import Settings
+
+if TYPE_CHECKING:
+    from vonggac.intake.inlet import Intake
+
+_TOKEN = 16  # characters
+
+
+def intakes_of(settings: Settings, working: Callable[[str], None], skip: frozenset[str]) -> Iterator[Intake]:
+    """Yield the intakes, not yet opened; raises ValueError naming the key.
+
+    `working` is told which file is being read; files in `skip` ended the process three times.
+    """
+    from vonggac.intake.inbox import Inbox
+    from vonggac.intake.spool import Spool
+
+    limits = Limits(ratio=settings.scan.unpack_ratio)
+    options = ReadOptions(zone=settings.scan.zone, time_limit_s=settings.scan.tshark_seconds)
+    inbox, examine = settings.folder / "inbox", settings.folder / "examine"
+    yield Inbox(inbox, options, limits, settings.inbox.keep_days, examine, working=working, skip=skip)
+    yield Spool(inbox)
+    yield from _syslog(settings)
+    yield from _http(settings)
+    if settings.follow.paths:
+        from vonggac.intake.follow import Follow
+
+        of_files = ReadOptions(zone=settings.follow.zone, time_limit_s=settings.scan.tshark_seconds)
+        units = {path: unit for path, unit in settings.follow.units.items() if path in settings.follow.paths}
+        if unknown := sorted(settings.follow.units.keys() - units.keys()):
+            msg = f"follow.units: {unknown[0]!r} is none of follow.paths"
+            raise ValueError(msg)
+        yield Follow(settings.follow.paths, units, of_files, from_start=settings.follow.from_start)
+    if settings.journald.follow:
+        from vonggac.intake.journald import Journald
+
+        yield Journald(settings.journald.unit)
+    for interface in settings.capture.interfaces:
+        from vonggac.intake.packets import Packets
+
+        yield Packets(interface, settings.capture.filter, settings.capture.unit)
+
+
+def _syslog(settings: Settings) -> Iterator[Intake]:
+    from vonggac.intake.syslog_tcp import SyslogTcp
+    from vonggac.intake.syslog_udp import SyslogUdp
+    from vonggac.intake.tls import TlsFiles
+
+    own = settings.syslog
+    if own.listen:
+        host, port = address("syslog.listen", own.listen)
+        yield SyslogUdp(host, port, zone=own.zone, unit=own.unit)
+        yield SyslogTcp(host, port, zone=own.zone, unit=own.unit, connections=own.connections)
+    if own.tls.listen:
+        host, port = address("syslog.tls.listen", own.tls.listen)
+        if not (own.tls.cert_file and own.tls.key_file):
+            msg = "syslog.tls.listen: needs syslog.tls.cert_file and syslog.tls.key_file"
+            raise ValueError(msg)
+        files = TlsFiles(own.tls.cert_file, own.tls.key_file, own.tls.ca_file)
+        yield SyslogTcp(host, port, zone=own.zone, unit=own.unit, connections=own.connections, tls=files)
+
+
+def _http(settings: Settings) -> Iterator[Intake]:
+    from vonggac.intake.http import HttpIntake
+
+    own = settings.intake
+    if not own.listen:
+        return
+    host, port = address("intake.listen", own.listen)
+    if len(own.token) < _TOKEN:
+        msg = f"intake.token: at least {_TOKEN} characters; VONGGAC_INTAKE__TOKEN_FILE names a file that holds it"
+        raise ValueError(msg)
+    if bool(own.cert_file) != bool(own.key_file):
+        msg = "intake.cert_file and intake.key_file go together"
+        raise ValueError(msg)
+    size = own.max_mb << 20
+    yield HttpIntake(host, port, own.token, max_bytes=size, unit=own.unit, cert=own.cert_file, key=own.key_file)
+
+
+def address(key: str, text: str) -> tuple[str, int]:
+    """Part `127.0.0.1:5514` or `[::1]:5514`; raises ValueError naming the key."""
+    host, colon, port = text.rpartition(":")
+    if not (colon and host and port.isascii() and port.isdecimal() and int(port) < 1 << 16):
+        msg = f"{key}: {text!r}: an address and a port are wanted, such as 127.0.0.1:5514"
+        raise ValueError(msg)
+    return host.removeprefix("[").removesuffix("]"), int(port)
