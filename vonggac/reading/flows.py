@@ -46,6 +46,8 @@ class Flow:
     tunnels: tuple[str, ...] = ()
     waiting: list[Exchange] = field(default_factory=list)
     id: str | None = None
+    seen: int = 0  # ns, of a live capture: when its last packet came
+    cut: str = ""  # why it was given while it ran: "age", "table full", "stop"
 
     @property
     def closed(self) -> bool:
@@ -57,11 +59,13 @@ class Flow:
 class Flows:
     """The table of running conversations; at `limit` the stalest is given up as an event."""
 
+    _full = ""  # the mark of what is given up for want of room
+
     def __init__(self, limit: int = 50_000) -> None:
         self._limit = limit
         self._flows: OrderedDict[Ends, Flow] = OrderedDict()
         self._weight = 0
-        self._summary = _Summary()
+        self._summary = Summary()
 
     def add(self, packet: Packet) -> Iterator[Told]:
         """Yield what is finished with this packet."""
@@ -69,31 +73,38 @@ class Flows:
         if packet.ends is None:
             return
         flow, mine = self._flow(packet, packet.ends)
-        if flow is not None and flow.closed and packet.flags & (SYN | ACK) == SYN:  # the ports are used again
+        if flow is not None and self._over(flow, packet):
             yield from self._given(flow)
             flow = None
         if flow is None:
             flow, mine = self._new(packet, packet.ends)
             self._summary.flows += 1
             if len(self._flows) > self._limit:
-                yield from self._given(next(iter(self._flows.values())))
+                yield from self._given(self._stalest(), self._full)
         else:
             self._flows.move_to_end(flow.ends)
         _count(flow, packet, 0 if mine else 1)
         if packet.protocol:
             before = _weight(flow)
             for done in exchanges(packet, flow.waiting):
-                yield _exchange(flow, done)
+                yield exchange_told(flow, done)
             self._weight += _weight(flow) - before
             while self._weight > _WEIGHT and flow.waiting:
                 self._weight -= flow.waiting[0].weight
-                yield _exchange(flow, flow.waiting.pop(0))
+                yield exchange_told(flow, flow.waiting.pop(0))
 
     def end(self) -> Iterator[Told]:
         """Yield all that still runs, the stalest first, and then a summary of the capture."""
         while self._flows:
-            yield from self._given(next(iter(self._flows.values())))
+            yield from self._given(self._stalest())
         yield self._summary.told()
+
+    def _over(self, flow: Flow, packet: Packet) -> bool:
+        """Say whether the packet belongs to another conversation: the ports are used again."""
+        return flow.closed and packet.flags & (SYN | ACK) == SYN
+
+    def _stalest(self) -> Flow:
+        return next(iter(self._flows.values()))
 
     def _flow(self, packet: Packet, ends: Ends) -> tuple[Flow | None, bool]:
         """Find the conversation of a packet, and say whether its source sent the packet."""
@@ -110,11 +121,12 @@ class Flows:
         self._flows[ends] = flow
         return flow, mine
 
-    def _given(self, flow: Flow) -> Iterator[Told]:
+    def _given(self, flow: Flow, cut: str = "") -> Iterator[Told]:
+        flow.cut = flow.cut or cut
         del self._flows[flow.ends]
         self._weight -= _weight(flow)
         for waiting in flow.waiting:
-            yield _exchange(flow, waiting)
+            yield exchange_told(flow, waiting)
         yield _flow(flow)
 
 
@@ -158,11 +170,14 @@ def _flow(flow: Flow) -> Told:
             own["icmp_code"] = flow.ends.dport
     if flow.tunnels:
         own["tunnels"] = list(flow.tunnels)
+    if flow.cut:
+        own["cut"] = flow.cut
     doc["pcap"] = own
     return Told("flow", flow.frame, 0, doc)
 
 
-def _exchange(flow: Flow, done: Exchange) -> Told:
+def exchange_told(flow: Flow, done: Exchange) -> Told:
+    """Give the event of a question, with its answer if one came."""
     doc = _doc(flow, done.ends, done.kind, done.action, done.time)
     doc["network"]["protocol"] = done.protocol
     for name, value in done.fields.items():
@@ -223,7 +238,7 @@ _WITH_PORTS: Final = (TCP, UDP, SCTP)
 
 
 @dataclass(slots=True)
-class _Summary:
+class Summary:
     """What a capture holds in all: so that packets that are no IP are named too."""
 
     packets: int = 0
@@ -235,6 +250,7 @@ class _Summary:
     stacks: dict[str, int] = field(default_factory=dict)
 
     def add(self, packet: Packet) -> None:
+        """Count a packet."""
         self.packets += 1
         self.size += packet.size
         if (time := packet.time) is not None:
@@ -246,6 +262,7 @@ class _Summary:
             self.stacks[stack] = self.stacks.get(stack, 0) + 1
 
     def told(self) -> Told:
+        """Give it as an event."""
         event: dict[str, Any] = {"kind": "event", "module": "network", "dataset": "network.capture"}
         event |= {"category": ["network"], "action": "capture-read"}
         doc: dict[str, Any] = {"event": event}

@@ -55,6 +55,43 @@ def noise() -> tuple[str, ...]:
     return (*_about(find("tshark"))[1], "resetting session.")
 
 
+def rows_command() -> list[str]:
+    """Give the command that writes a row a packet; `-r` and what it reads are to follow. Raises MissingProgram."""
+    command = [*base_command(), "-M", str(_SESSION), "-T", "fields"]
+    command += ["-E", "separator=/t", "-E", "occurrence=a", "-E", f"aggregator={BETWEEN}"]
+    for name in FIELDS:
+        command += ["-e", name]
+    return command
+
+
+class Rows:
+    """Cuts what tshark writes into rows; `count` of them were given, or were longer than a row may be."""
+
+    def __init__(self, path: str, count: int = 0) -> None:
+        self._path, self.count = path, count
+        self._rest = b""
+        self._skipping = False
+
+    def feed(self, data: bytes) -> Iterator[Packet | Bad]:
+        """Yield the packets of the rows that end in `data`; take all of them before the next call."""
+        lines = (self._rest + data).split(b"\n")
+        self._rest = lines.pop()
+        for line in lines:
+            self.count += 1
+            if self._skipping:
+                self._skipping = False
+                continue
+            try:
+                yield packet(self.count, line.decode("utf-8", "replace"))
+            except ValueError as error:
+                yield Bad(self._path, f"packet {self.count}", str(error), line[:4096])
+        if len(self._rest) > _ROW:
+            if not self._skipping:
+                place = f"packet {self.count + 1}"
+                yield Bad(self._path, place, f"its fields fill more than {_ROW:,} bytes", self._rest[:4096])
+            self._skipping, self._rest = True, b""
+
+
 class Packets:
     """Reads one capture. After `read`, `count` packets were given and `broken` is what reading the source raised."""
 
@@ -68,10 +105,7 @@ class Packets:
 
         Raises MissingProgram, and OSError when the source cannot be opened.
         """
-        command = [*base_command(), "-M", str(_SESSION), "-T", "fields"]
-        command += ["-E", "separator=/t", "-E", "occurrence=a", "-E", f"aggregator={BETWEEN}"]
-        for name in FIELDS:
-            command += ["-e", name]
+        command = rows_command()
         bounds = Bounds(self._seconds)
         piped = self._source.head.data.startswith(_PIPED)
         with self._source.open() if piped else seekable_copy(self._source) as stream:
@@ -88,25 +122,12 @@ class Packets:
             yield Bad(self._source.path, f"packet {self.count + 1}", f"{trouble}; what follows was not read")
 
     def _rows(self, program: Program) -> Iterator[Packet | Bad]:
-        rest = b""
-        skipping = False
+        rows = Rows(self._source.path)
         for data in program.output():
-            lines = (rest + data).split(b"\n")
-            rest = lines.pop()
-            for line in lines:
-                self.count += 1
-                if skipping:
-                    skipping = False
-                    continue
-                try:
-                    yield packet(self.count, line.decode("utf-8", "replace"))
-                except ValueError as error:
-                    yield Bad(self._source.path, f"packet {self.count}", str(error), line[:4096])
-            if len(rest) > _ROW:
-                if not skipping:
-                    place = f"packet {self.count + 1}"
-                    yield Bad(self._source.path, place, f"its fields fill more than {_ROW:,} bytes", rest[:4096])
-                skipping, rest = True, b""
+            for row in rows.feed(data):
+                self.count = rows.count
+                yield row
+            self.count = rows.count
 
 
 def seekable_copy(source: Source) -> BinaryIO:

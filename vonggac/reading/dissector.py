@@ -1,0 +1,178 @@
+"""A tshark that runs on: frames of a live capture in through a pipe, rows out; started again when it dies or hangs.
+
+A capture file that never ends is written to it, so the rows are those that the same packets give in a file. It has no
+rights: the socket is not its own.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import struct
+import subprocess
+import time
+from collections import deque
+from collections.abc import Iterable
+from typing import Final
+
+from vonggac.event import Bad
+from vonggac.reading.afpacket import Frame
+from vonggac.reading.packets import Packet
+from vonggac.reading.programs import ENVIRON, Bounds, confined
+from vonggac.reading.tshark import Rows, noise, rows_command
+
+_CHUNK: Final = 256 << 10
+_SAID: Final = 8 << 10
+_HANGS_S: Final = 20.0  # without a row while packets wait for theirs
+_AGAIN_S: Final = 1.0  # after a death
+_FOR_EVER: Final = 1 << 30  # seconds of CPU time
+_FILE: Final = (0xA1B23C4D, 2, 4, 0, 0, 1 << 18)  # a pcap file with times in ns; the link type follows
+
+
+class Dissector:
+    """Give it frames, and call `turn` as often as you can: it writes, reads and never blocks longer than told.
+
+    The packet at which tshark dies is left out, told as a Bad and counted in `lost`; those behind it are given again.
+    """
+
+    def __init__(self, path: str, link: int, hangs_s: float = _HANGS_S) -> None:
+        """Start it; `path` stands in what is said of bad packets. Raises MissingProgram."""
+        self._path, self._link, self._hangs_s = path, link, hangs_s
+        self._command = [*rows_command(), "-l", "-r", "-"]  # -l: each row at once
+        self._noise = noise()
+        self._flight: deque[bytes] = deque()  # what has no row yet, as records of the file
+        self._out = bytearray()  # what is not yet written
+        self._said = b""
+        self.lost = self.restarts = 0
+        self._rows = Rows(path)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._again = self._heard = 0.0
+        self._start()
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that tshark did not take yet."""
+        return len(self._out)
+
+    @property
+    def idle(self) -> bool:
+        """Say whether each packet has its row."""
+        return not self._flight
+
+    def give(self, frames: Iterable[Frame]) -> None:
+        """Take frames to be dissected, in order."""
+        pack, out, flight = _RECORD.pack, self._out, self._flight
+        if not flight:
+            self._heard = time.monotonic()
+        for seconds, nanoseconds, size, data in frames:
+            record = pack(seconds, nanoseconds, len(data), size) + data
+            flight.append(record)
+            out += record
+
+    def turn(self, wait_s: float, watch: int = -1) -> tuple[list[Packet | Bad], bool]:
+        """Wait until something can be done; give the packets that are ready and whether `watch` can be read."""
+        found: list[Packet | Bad] = []
+        process = self._process
+        if process is None:
+            time.sleep(max(0.0, min(wait_s, self._again - time.monotonic())))
+            if time.monotonic() >= self._again:
+                self._start()
+            return found, False
+        poll = select.poll()
+        if watch >= 0:
+            poll.register(watch, select.POLLIN)
+        ends = [stream.fileno() if stream else -1 for stream in (process.stdin, process.stdout, process.stderr)]
+        if self._out:
+            poll.register(ends[0], select.POLLOUT)
+        poll.register(ends[1], select.POLLIN)
+        poll.register(ends[2], select.POLLIN)
+        ready = dict(poll.poll(wait_s * 1000))
+        dead = False
+        if ends[0] in ready:
+            self._write(ends[0])
+        if ends[2] in ready:
+            self._said = (self._said + os.read(ends[2], _SAID))[-_SAID:]
+        if ends[1] in ready:
+            data = os.read(ends[1], _CHUNK)
+            dead = not data
+            before = self._rows.count
+            found.extend(self._rows.feed(data))
+            for _ in range(min(self._rows.count - before, len(self._flight))):
+                self._flight.popleft()
+            self._heard = time.monotonic()
+        if dead:
+            found.append(self._died(""))
+        elif self._flight and time.monotonic() - self._heard > self._hangs_s:
+            found.append(self._died(f"gave nothing for {self._hangs_s:g} s"))
+        return found, watch in ready
+
+    def rest(self) -> None:
+        """Say that no time was given to it for a while: it did not hang."""
+        self._heard = time.monotonic()
+
+    def give_up(self) -> None:
+        """Wait for no more rows: what has none is lost."""
+        self.lost += len(self._flight)
+        self._flight.clear()
+
+    def close(self) -> None:
+        """End it; may be called twice."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream:
+                stream.close()
+
+    def _start(self) -> None:
+        process = subprocess.Popen(
+            confined(self._command, Bounds(_FOR_EVER)),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=ENVIRON,
+            bufsize=0,
+            start_new_session=True,
+        )
+        if process.stdin:
+            os.set_blocking(process.stdin.fileno(), False)
+        self._process, self._said = process, b""
+        self._rows = Rows(self._path, self._rows.count)
+        self._out = bytearray(_HEAD.pack(*_FILE, self._link))
+        for record in self._flight:
+            self._out += record
+        self._heard = time.monotonic()
+
+    def _write(self, descriptor: int) -> None:
+        try:
+            with memoryview(self._out) as view:
+                written = os.write(descriptor, view[:_CHUNK])
+        except BlockingIOError:  # less room than a pipe promises
+            return
+        except BrokenPipeError:  # it died: its output ends too
+            written = len(self._out)
+        del self._out[:written]
+
+    def _died(self, why: str) -> Bad:
+        """Clear away what is left of it; the packet that had its turn is lost."""
+        process = self._process
+        said = self._said.decode("utf-8", "backslashreplace").splitlines()
+        self.close()
+        status = process.returncode if process else 0
+        why = why or (f"ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}")
+        text = " ".join(line for line in said if line not in self._noise and line.isprintable())[:500]
+        record = self._flight.popleft() if self._flight else b""
+        self.lost += bool(record)
+        self.restarts += 1
+        self._rows.count += bool(record)
+        self._again = time.monotonic() + _AGAIN_S
+        reason = f"tshark {why}{': ' if text else ''}{text}; {'this packet is left out' if record else 'started again'}"
+        return Bad(self._path, f"packet {self._rows.count}", reason, record[16 : 16 + 4096])
+
+
+_RECORD: Final = struct.Struct("=IIII")
+_HEAD: Final = struct.Struct("=IHHiIII")
