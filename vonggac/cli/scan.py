@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from vonggac.cli.show import wants_json
 from vonggac.cli.unit import FILE as UNITS
 from vonggac.event import LEVELS
 from vonggac.i18n import _
+from vonggac.intake.spool import SpoolWriter
 from vonggac.pipeline.job import Job
 from vonggac.pipeline.workers import CLOCK, WorkerError, cores, run
 from vonggac.reading.times import iso
@@ -47,27 +50,38 @@ from vonggac.reading.walk import files
 @click.option("--this-machine", "own", is_flag=True, help=_("also /var/log and the journal of this machine"))
 @click.option("--format", "form", type=click.Choice(FORMATS), help=_("table on a terminal, jsonl in a pipe"))
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help=_("alerts to a file"))
+@click.option("--store", is_flag=True, help=_("hand the events over to `vonggac run`, which stores them"))
 @click.option("--fail-on", type=click.Choice(LEVELS), help=_("exit status 1 when an alert is at least of this level"))
 @click.pass_obj
 def scan(context: Context, /, paths: tuple[str, ...], own: bool, form: str | None, output: Path | None,
-         fail_on: str | None, summary: Path | None, workers: int | None, **asked: Any) -> int:  # fmt: skip
+         fail_on: str | None, summary: Path | None, workers: int | None, store: bool, **asked: Any) -> int:  # fmt: skip
     """Scan; 0 done, 1 --fail-on found something, 2 unusable, 3 something could not be read."""
     now = datetime.now(UTC)
-    job = _job(context, now, asked)
+    job = replace(_job(context, now, asked), store=store)
     if not paths and not own:
         raise Unusable(_("nothing to scan: name files or folders, or --this-machine"))
     wanted = [*files(paths), *(this_machine() if own else ())]
     form = form or ("jsonl" if output or wants_json(context) else "table")
     try:
-        with Results(form, output) as results:
-            outcome = run(job, wanted, results, workers or context.settings.scan.workers or cores(), CLOCK)
+        with Results(form, output) as results, _spool(context, store) as spool:
+            keep = spool.add if spool else None
+            outcome = run(job, wanted, results, workers or context.settings.scan.workers or cores(), CLOCK, keep)
             results.finish()
+            handed = spool.finish() if spool else 0
     except (WorkerError, ValueError) as error:
         raise Unusable(str(error)) from error
     except OSError as error:
         raise unwritten(error, output) from error
+    if store:
+        line = _("{count} events handed over: `vonggac run` stores them, now or when it is started next")
+        click.echo(line.format(count=handed), err=True)
     finish(outcome, summary, results.shown_failures, judged=True)
     return failing(outcome, fail_on)
+
+
+def _spool(context: Context, store: bool) -> AbstractContextManager[SpoolWriter | None]:
+    """Give what takes the events for the store."""
+    return SpoolWriter(context.data / "inbox" / ".spool") if store else nullcontext()
 
 
 def _job(context: Context, now: datetime, asked: dict[str, Any]) -> Job:

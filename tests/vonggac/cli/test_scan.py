@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 import pytest
+import zstandard
 
 if TYPE_CHECKING:
     from tests.conftest import Ran
@@ -257,3 +258,23 @@ def test_a_table_leaves_out_what_the_screen_has_no_room_for(
 def test_a_detector_named_twice_judges_once(vonggac: Command, logs: Path, rule: Path) -> None:
     options = ("--rules", rule, "--no-builtin-rules", "--detector", "sigma", "--detector", "sigma")
     assert len(vonggac("scan", logs / "auth.log", *options).rows) == 1
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_store_hands_the_events_over(vonggac: Command, tmp_path: Path, workers: str) -> None:
+    source = tmp_path / "logs"
+    source.mkdir()
+    for name in ("a", "b"):
+        (source / f"{name}.json").write_text("".join(f'{{"{name}": {number}}}\n' for number in range(150)))
+    (source / "tool.bin").write_bytes(b"MZ\0\1" * 100)
+    ran = vonggac("scan", source, "--store", "--workers", workers, "--no-builtin-rules")
+    assert ran.status == 0, ran.err
+    assert "301 events handed over" in ran.err
+    handed = [
+        orjson.loads(line)
+        for path in sorted((tmp_path / "data" / "inbox" / ".spool").iterdir())
+        for line in zstandard.ZstdDecompressor().stream_reader(path.read_bytes()).read().splitlines()
+    ]
+    assert len({one["event"]["id"] for one in handed}) == 301
+    assert {one["vonggac"]["collector"] for one in handed} == {"json", "file"}
+    assert ran.rows == []
