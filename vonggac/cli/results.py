@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import click
 import orjson
 
-from vonggac.cli.show import COLOURS, console, safe, table
+from vonggac.cli.show import COLOURS, cell, console, safe, table
 from vonggac.cli.titles import titles
 from vonggac.cli.whole import whole
 from vonggac.event import LEVELS, Bad
@@ -129,7 +129,7 @@ class Results:
         writer = csv.writer(text)
         writer.writerow(_COLUMNS)
         for alert in alerts:
-            writer.writerow(map(_cell, _row(alert)))
+            writer.writerow(map(cell, _row(alert)))
         text.detach()
 
     def _table(self) -> None:
@@ -228,12 +228,6 @@ def _name(alert: dict[str, Any], what: str) -> str:
     value = alert.get(what)
     name = value.get("name") if isinstance(value, dict) else None
     return str(name) if name else ""
-
-
-def _cell(value: Any) -> str:
-    """Give a CSV cell that a spreadsheet shows and does not run: what begins like a formula gets an apostrophe."""
-    text = "" if value is None else safe(value)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
 
 
 def _bar() -> Progress:

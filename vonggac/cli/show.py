@@ -33,6 +33,13 @@ def safe(text: Any) -> str:
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in plain)
 
 
+def cell(value: Any) -> str:
+    """Give a CSV cell that a spreadsheet shows and does not run: what begins like a formula gets an apostrophe."""
+    text = "" if value is None else safe(value)
+    # after `safe` no tab or line end can stand first; the last four are what a Japanese or Chinese input method types
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "＝", "＋", "－", "＠")) else text
+
+
 def console(*, err: bool = False) -> Console:
     """Give rich's console; colour obeys NO_COLOR and the terminal; a pipe is 160 wide."""
     from rich.console import Console

@@ -53,6 +53,30 @@ class Asker(Protocol):
         ...
 
 
+class SqlTable(Protocol):
+    """The answer to a statement: values as JSON has them."""
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """Give the columns' names, some of which may be equal."""
+        ...
+
+    @property
+    def rows(self) -> Sequence[Sequence[Any]]:
+        """Give the rows."""
+        ...
+
+    @property
+    def more(self) -> bool:
+        """Say whether there were more rows than were given out."""
+        ...
+
+    @property
+    def missing(self) -> Sequence[str]:
+        """Give the parts of the store that could not be read (`Page.missing`)."""
+        ...
+
+
 class Rows(Protocol):
     """An answer, once through by one of the three; what `more` and `missing` say is right after the last row."""
 
@@ -148,6 +172,35 @@ class Answer:
         page = self._asker.search(query, self._units, self._limit_s, self._stop)
         self._missing.update(dict.fromkeys(page.missing))
         return page
+
+
+class SqlAnswer:
+    """The rows of a statement; columns of one name are numbered: `id`, `id_2`."""
+
+    def __init__(self, table: SqlTable) -> None:
+        self._table = table
+        self.more = table.more
+        self.missing = table.missing
+        self.columns: list[str] = []
+        for name in table.columns:
+            unique, number = name, 1
+            while unique in self.columns:
+                number += 1
+                unique = f"{name}_{number}"
+            self.columns.append(unique)
+
+    def lines(self) -> Iterator[bytes]:
+        """Give each row as a JSON object."""
+        return map(orjson.dumps, self.docs())
+
+    def docs(self) -> Iterator[Mapping[str, Any]]:
+        """Give each row as a mapping."""
+        return (dict(zip(self.columns, row, strict=True)) for row in self._table.rows)
+
+    def cells(self) -> Iterator[Sequence[Any]]:
+        """Give each row as it is, lists and objects as JSON."""
+        for row in self._table.rows:
+            yield [orjson.dumps(one).decode() if isinstance(one, list | dict) else one for one in row]
 
 
 def cells(doc: Mapping[str, Any], fields: Sequence[str]) -> list[str]:

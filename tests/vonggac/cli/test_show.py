@@ -2,7 +2,7 @@
 
 import pytest
 
-from vonggac.cli.show import safe
+from vonggac.cli.show import cell, safe
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,12 @@ from vonggac.cli.show import safe
 )
 def test_controls_are_shown_not_obeyed(hostile: str, shown: str) -> None:
     assert safe(hostile) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [("=1+1", "'=1+1"), ("+1", "'+1"), ("-1", "'-1"), ("@SUM(1)", "'@SUM(1)"), ("＝1", "'＝1"), ("\t=1", "\\t=1"),
+     ("\r\n=1", "\\r\\n=1"), ("a=1", "a=1"), (None, ""), (12, "12")],
+)  # fmt: skip
+def test_no_cell_of_csv_is_a_formula(value: object, shown: str) -> None:
+    assert cell(value) == shown

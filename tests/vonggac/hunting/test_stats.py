@@ -57,7 +57,7 @@ def test_two_fields_are_counted_together() -> None:
 
 
 def test_an_event_counts_once_for_each_value_of_a_list() -> None:
-    docs = [{"host": {"ip": ["10.0.0.1", "10.0.0.2", "10.0.0.1"]}}, {"host": {"ip": "10.0.0.2"}}]
+    docs: list[dict[str, Any]] = [{"host": {"ip": ["10.0.0.1", "10.0.0.2", "10.0.0.1"]}}, {"host": {"ip": "10.0.0.2"}}]
     found = summed(docs, "host.ip")
     assert [(group.values, group.count, group.share) for group in found.groups] == [
         (("10.0.0.2",), 2, 1.0),
