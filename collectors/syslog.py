@@ -9,13 +9,16 @@ RSYSLOG_TraditionalFileFormat.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from vonggac.event import Bad, Event, random_ids
 from vonggac.ports import Collector, Head, ReadOptions, Source
 from vonggac.reading import times
 from vonggac.reading.bodies import number, put
 from vonggac.reading.clock import Clock
-from vonggac.reading.textlog import TextLog, sample_lines
+from vonggac.reading.textlog import SAMPLE, TextLog, sample_lines, text_of
 from vonggac.reading.unixlogs import explain
 
 
@@ -40,6 +43,42 @@ def open(source: Source, options: ReadOptions) -> Collector:
     """Give a collector; raises ValueError when `options.zone` is no time zone."""
     where = times.zone(options.zone)
     return TextLog(source, lambda: _Parser(Clock(where, source.modified)))
+
+
+def live(zone: str, path: str) -> Callable[[bytes, str, datetime], list[Event | Bad]]:
+    """Give what judges the messages of one listener, called `path` by people; raises ValueError for no time zone.
+
+    It is called with a message's bytes, the peer's address and when it was received (aware), and gives its event, with
+    a `Bad` that was kept for each oddity. For one thread.
+    """
+    return _Live(zone, path).judge
+
+
+class _Live:
+    def __init__(self, zone: str, path: str) -> None:
+        self._zone, self._path = times.zone(zone), path
+        self._ids = random_ids()
+        self._around = datetime.min.replace(tzinfo=UTC)
+        self._parser = _Parser(Clock(self._zone, self._around))
+
+    def judge(self, message: bytes, peer: str, received: datetime) -> list[Event | Bad]:
+        if abs(received - self._around) > _STALE:  # a remembered minute has the year of a year ago
+            self._around = received
+            self._parser = _Parser(Clock(self._zone, received))
+        notes = self._parser.notes
+        doc = self._parser.parse(text_of(message, notes), 0)
+        doc.setdefault("log", {})["source"] = {"address": peer}
+        if "host" not in doc:
+            doc["host"] = {"ip": peer}
+        if "@timestamp" not in doc:
+            doc["@timestamp"] = times.iso(received)
+            doc["vonggac"] = {"time_inferred": True, "time_received": True}
+        records: list[Event | Bad] = [Event(next(self._ids), doc)]
+        if notes:
+            place = f"from {peer} at {times.iso(received)}"
+            records += [Bad(self._path, place, note, message[:SAMPLE], kept=True) for note in notes]
+            notes.clear()
+        return records
 
 
 class _Parser:
@@ -214,6 +253,7 @@ _PRI: Final = re.compile(r"<([0-9]{1,3})>")
 _FORTIGATE: Final = re.compile(r"date=([0-9]{4}-[0-9]{2}-[0-9]{2}) time=([0-9]{2}:[0-9]{2}):([0-5][0-9])")
 _HEADLESS: Final = re.compile(r"(?:<[0-9]{1,3}>)?(?:CEF: ?[0-9]\||date=[0-9]{4}-[0-9]{2}-[0-9]{2} time=[0-9]{2}:)")
 _ZONE: Final = re.compile(r"[+-][0-9]{4}")
+_STALE: Final = timedelta(hours=12)
 _FAR: Final = 10**14  # milliseconds: the year 5138
 _SD_VALUE: Final = r'"[^"\\]*(?:\\.[^"\\]*)*"'
 _SD_ELEMENT: Final = re.compile(rf'\[([^\s=\]"]{{1,64}})((?:\s+[^\s=\]"]{{1,64}}={_SD_VALUE})*)\s?\]', re.S)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -216,6 +218,14 @@ def file_id(first_line: bytes, offset: int, record: bytes) -> str:
     return hashlib.blake2b(b"".join((sizes, first_line, place, record)), digest_size=16).hexdigest()
 
 
+def random_ids() -> Iterator[str]:
+    """Yield ids for records of a socket, which have nothing of their own to be identified by; for one thread."""
+    while True:
+        some = os.urandom(16 * 256).hex()
+        for at in range(0, len(some), 32):
+            yield some[at : at + 32]
+
+
 def head_digest(first_line: bytes) -> bytes:
     """Digest a file's first whole line (without its newline), once a file, for `file_id`."""
     return hashlib.blake2b(first_line, digest_size=16).digest()
@@ -288,6 +298,7 @@ FIELDS: Final = (
     "log.level",
     "log.file.path",
     "log.offset",
+    "log.source.address",
     "log.syslog.priority",
     "host.name",
     "host.ip",

@@ -1,4 +1,5 @@
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from collectors import syslog
 from vonggac.event import Bad, Event
 from vonggac.ports import Head, ReadOptions
-from vonggac.testing import collector_contract, events_of, read_all, source_of, source_of_file
+from vonggac.testing import NOW, collector_contract, events_of, read_all, source_of, source_of_file
 
 SAMPLE = rb"""Mar  1 08:02:03 web1 sshd[811]: Failed password for invalid user admin from 192.0.2.7 port 50112 ssh2
 Mar  1 08:02:09 web1 sshd[811]: Accepted publickey for an from 192.0.2.8 port 50113 ssh2: ED25519 SHA256:abc
@@ -151,6 +152,68 @@ def test_claims() -> None:
     assert claim(b"Mar  1 08:02:03 h a: x\0\n" * 9) == 0
     assert claim(b"\0" * 3_000 + b"Mar  1 08:02:03 h a: x\n") == 70
     assert claim(b'{"a": 1}\n') == 0
+
+
+def live_doc(message: bytes, received: datetime = NOW) -> dict[str, Any]:
+    (event,) = syslog.live("Asia/Ho_Chi_Minh", "tcp 127.0.0.1:5514")(message, "192.0.2.9", received)
+    assert isinstance(event, Event)
+    return event.doc
+
+
+def test_a_live_message_is_read_as_a_line_of_a_file_is() -> None:
+    for line in SAMPLE.splitlines()[:-1]:
+        live, filed = live_doc(line), doc_of(line.decode())
+        assert live["log"].pop("source") == {"address": "192.0.2.9"}
+        del filed["log"]["file"], filed["log"]["offset"]
+        assert live == filed
+
+
+def test_a_live_message_has_a_random_id() -> None:
+    judge = syslog.live("UTC", "udp")
+    ids = {record.id for _ in range(1_000) for record in judge(b"<13>x", "192.0.2.9", NOW) if isinstance(record, Event)}
+    assert len(ids) == 1_000
+    assert all(re.fullmatch(r"[0-9a-f]{32}", one) for one in ids)
+
+
+def test_a_live_message_without_host_and_time_has_those_of_its_receipt() -> None:
+    doc = live_doc(b"<34>1 - - - - - - hello")
+    assert doc["host"] == {"ip": "192.0.2.9"}
+    assert doc["@timestamp"] == "2026-03-01T08:00:00.000000Z"
+    assert doc["vonggac"] == {"time_inferred": True, "time_received": True}
+
+
+def test_the_year_of_a_live_message_goes_with_the_time_of_receipt() -> None:
+    judge = syslog.live("UTC", "udp")
+    times = []
+    for received in (NOW, NOW + timedelta(days=365), NOW - timedelta(days=62)):
+        (event,) = judge(b"<13>Dec 31 23:59:58 h a: x", "192.0.2.9", received)
+        assert isinstance(event, Event)
+        times.append(event.doc["@timestamp"][:10])
+    assert times == ["2025-12-31", "2026-12-31", "2024-12-31"]
+
+
+def test_what_is_odd_about_a_live_message_is_told_and_it_is_kept() -> None:
+    event, *bad = syslog.live("UTC", "udp 127.0.0.1:5514")(b"<13>Feb 30 08:02:03 h app: \xff", "192.0.2.9", NOW)
+    assert isinstance(event, Event)
+    assert event.doc["message"] == "\ufffd"
+    at = "udp 127.0.0.1:5514: from 192.0.2.9 at 2026-03-01T08:00:00.000000Z"
+    assert [str(one) for one in bad] == [
+        f"{at}: invalid UTF-8 at byte 27 of the line",
+        f"{at}: Feb 30 08:02:03 is no time",
+    ]
+    assert all(isinstance(one, Bad) and one.kept for one in bad)
+
+
+def test_a_live_message_in_an_unknown_zone_is_refused() -> None:
+    with pytest.raises(ValueError, match="'Mars/Base' is no time zone"):
+        syslog.live("Mars/Base", "udp")
+
+
+@given(st.binary(max_size=300))
+def test_arbitrary_live_bytes_never_raise(data: bytes) -> None:
+    judge = syslog.live("UTC", "udp")
+    for message in (data, b"<13>1 2026-03-01T08:00:00Z h a - - " + data):
+        assert all(isinstance(record, Bad) or record.to_json() for record in judge(message, "192.0.2.9", NOW))
 
 
 @given(st.binary(max_size=300))

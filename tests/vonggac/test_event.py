@@ -1,11 +1,19 @@
 """The nouns: identity is pinned by golden vectors, text folds one letter to one letter, JSON keeps the original."""
 
+from itertools import islice
+
 import orjson
 import pytest
 
-from vonggac.event import Alert, Event, LogSource, RuleRef, digest, file_id, fold, head_digest, windows_id
+from vonggac.event import Alert, Event, LogSource, RuleRef, digest, file_id, fold, head_digest, random_ids, windows_id
 
 RULE = RuleRef("r1", "A rule", "high", "house", "v", techniques=("T1059.001",), tactics=("TA0002",))
+
+
+def test_ids_of_what_has_none_are_random() -> None:
+    some = set(islice(random_ids(), 1_000)) | set(islice(random_ids(), 1_000))
+    assert len(some) == 2_000
+    assert {len(one) for one in some} == {32}
 
 
 def test_golden_ids_never_change() -> None:

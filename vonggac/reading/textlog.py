@@ -64,14 +64,7 @@ def read_lines(source: Source, mark: bytes | None, parser: LineParser) -> Iterat
                 if isinstance(line, TooLong):
                     records.append(Bad(source.path, f"offset {offset}", str(line), line.start[:SAMPLE]))
                     continue
-                try:
-                    text = line.decode()
-                    if "\0" in text:
-                        text = text.lstrip("\0")
-                        parser.notes.append("NUL bytes in a text line")
-                except UnicodeDecodeError as error:
-                    text = line.decode(errors="replace")
-                    parser.notes.append(f"invalid UTF-8 at byte {error.start} of the line")
+                text = text_of(line, parser.notes)
                 doc = parser.parse(text, offset)
                 if doc is not None:
                     log = doc.get("log")
@@ -89,6 +82,19 @@ def read_lines(source: Source, mark: bytes | None, parser: LineParser) -> Iterat
                 yield records, _mark(end, parser)
             raise
     yield records, None
+
+
+def text_of(line: bytes, notes: list[str]) -> str:
+    """Decode a line; `notes` takes what was odd: bytes that are no UTF-8 (now U+FFFD), NUL bytes."""
+    try:
+        text = line.decode()
+    except UnicodeDecodeError as error:
+        notes.append(f"invalid UTF-8 at byte {error.start} of the line")
+        return line.decode(errors="replace")
+    if "\0" in text:
+        text = text.lstrip("\0")
+        notes.append("NUL bytes in a text line")
+    return text
 
 
 def first_digest(source: Source) -> bytes:

@@ -1,5 +1,7 @@
 """Messages out of a TCP stream, however the stream is cut."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -76,7 +78,7 @@ _STREAMS = st.lists(
 @given(_STREAMS, st.lists(st.integers(0, 400), max_size=6))
 def test_any_cut_of_the_stream_gives_the_same_messages(stream: bytes, cuts: list[int]) -> None:
     places = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
-    pieces = [stream[start:stop] for start, stop in zip(places, places[1:], strict=False)]
+    pieces = [stream[start:stop] for start, stop in pairwise(places)]
     whole = framed(stream)
     assert framed(*pieces) == whole
     assert framed(*(stream[at : at + 1] for at in range(len(stream)))) == whole
