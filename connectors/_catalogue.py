@@ -56,6 +56,7 @@ class Piece:
     appended_to: int
     schema: int
     strays: int  # rows with a value that does not fit its column
+    digest: str = ""  # SHA-256 of the file; "": not known
     sources: Sequence[SourceSpan] = field(default=(), compare=False)
     blobs: Sequence[str] = field(default=(), compare=False)  # SHA-256
 
@@ -180,7 +181,7 @@ class Catalogue:
             db.execute("BEGIN IMMEDIATE")
             for piece in add:
                 db.execute(
-                    f"INSERT INTO files ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)",  # noqa: S608 (ours)
+                    f"INSERT INTO files ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)",  # noqa: S608 (ours)
                     (
                         piece.name,
                         piece.rows,
@@ -191,6 +192,7 @@ class Catalogue:
                         piece.appended_to,
                         piece.schema,
                         piece.strays,
+                        piece.digest,
                     ),
                 )
                 spans = [(piece.name, one.dataset, one.host, one.rows, one.oldest, one.newest) for one in piece.sources]
@@ -265,10 +267,11 @@ class Catalogue:
             yield db
 
 
-_COLUMNS: Final = "name, rows, size, oldest, newest, appended_from, appended_to, schema, strays"
+_COLUMNS: Final = "name, rows, size, oldest, newest, appended_from, appended_to, schema, strays, digest"
 _SOURCES: Final = "SELECT dataset, host, sum(sources.rows), min(sources.oldest), max(sources.newest) FROM sources"
 _FIRST, _LAST = -(1 << 63), (1 << 63) - 1
 _DAMAGED: Final = """
+ALTER TABLE files ADD COLUMN digest TEXT NOT NULL DEFAULT '';
 CREATE TABLE damaged (name TEXT PRIMARY KEY, reason TEXT NOT NULL) STRICT, WITHOUT ROWID;
 """
 _SCHEMA: Final = """

@@ -87,21 +87,30 @@ def save_blob(folder: Path, record: bytes, sync: Callable[[int], None]) -> str:
     return sha
 
 
-def copy_rows(lines: Iterable[bytes], source: Path, con: Any, target: Path) -> None:
-    """Write rows as Parquet; raises duckdb.OutOfMemoryException, and leaves neither file to be found then."""
-    with source.open("wb") as file:
-        file.write(b"\n".join(lines))
+def write_lines(lines: Iterable[bytes], target: Path) -> None:
+    """Write lines of JSON, for `rows_of`."""
+    with target.open("wb") as file:
+        file.writelines(part for line in lines for part in (line, b"\n"))
+
+
+def rows_of(source: Path) -> str:
+    """Give the SELECT of rows that were written as lines of JSON."""
     types = ", ".join(f"{name}: '{kind}'" for name, kind in _READ.items())
     columns = "make_timestamp(ts) AS ts, make_timestamp(ingested) AS ingested, * EXCLUDE (ts, ingested)"
     options = f"format = 'newline_delimited', maximum_object_size = {_LINE}, columns = {{{types}}}"
-    read = f"read_json({quoted(source)}, {options})"
-    _copy(con, f"SELECT {columns}, {SCHEMA}::SMALLINT AS schema FROM {read}", target)  # noqa: S608 (ours)
+    return f"SELECT {columns}, {SCHEMA}::SMALLINT AS schema FROM read_json({quoted(source)}, {options})"  # noqa: S608 (ours)
 
 
-def copy_files(files: Sequence[Path], con: Any, target: Path) -> None:
-    """Write the rows of some files into one."""
+def copy_files(files: Sequence[Path], con: Any, target: Path, rows: int) -> int:
+    """Write the rows of some files into one, `rows` to a row group; give how many."""
     listed = ", ".join(quoted(path) for path in files)
-    _copy(con, f"SELECT * FROM read_parquet([{listed}], union_by_name = true)", target)  # noqa: S608 (ours)
+    return copy(con, f"SELECT * FROM read_parquet([{listed}], union_by_name = true)", target, level=3, group=rows)  # noqa: S608 (ours)
+
+
+def copy(con: Any, select: str, target: Path, *, level: int, group: int) -> int:
+    """Write what a SELECT gives, and say how many rows; each thread holds a row group of `group` rows in memory."""
+    options = f"FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL {level}, ROW_GROUP_SIZE {group}"
+    return int(con.execute(f"COPY ({select}) TO {quoted(target)} ({options})").fetchall()[0][0])
 
 
 def sync_file(path: Path, sync: Callable[[int], None]) -> None:
@@ -118,11 +127,6 @@ def quoted(path: Path) -> str:
     return "'" + str(path).replace("'", "''") + "'"
 
 
-def _copy(con: Any, select: str, target: Path) -> None:
-    # the row group is what DuckDB holds in memory while it writes
-    con.execute(f"COPY ({select}) TO {quoted(target)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 20480)")
-
-
 def _fill(table: Mapping[str, Any], node: Mapping[str, Any], row: dict[str, Any]) -> bool:
     """Put what fits into the row; say whether all did."""
     fits = True
@@ -136,7 +140,7 @@ def _fill(table: Mapping[str, Any], node: Mapping[str, Any], row: dict[str, Any]
                 fits = _fill(want, value, row) and fits
             elif value is not None:
                 fits = False
-        elif type(value) is want[1] and (want[1] is str or -_LARGE < value < _LARGE):
+        elif type(value) is want[1] and (want[1] is str or -LARGE < value < LARGE):
             row[want[0]] = value
         elif value is not None:
             fits = False
@@ -189,7 +193,7 @@ def _whole(path: Path, data: bytes, sync: Callable[[int], None]) -> None:
 # -------------------------------------------------------------------- tables
 
 _MICROSECOND: Final = timedelta(microseconds=1)
-_LARGE: Final = 10**15
+LARGE: Final = 10**15
 _DEEP: Final = 16
 _LINE: Final = 32 << 20  # of JSON; a record of MAX_RAW may be six times as long in it, and its columns once more
 _LONG_KEY: Final = 256

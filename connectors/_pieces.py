@@ -3,51 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
-from connectors._catalogue import Piece, SourceSpan
+from connectors._catalogue import OTHERS, Piece, SourceSpan
 from connectors._parquet import SCHEMA
 
-
-@dataclass(slots=True)
-class Row:
-    """A row on its way into a file, and what a person needs to find its record again."""
-
-    line: bytes
-    ts: int
-    appended: int
-    source: tuple[str, str]
-    place: tuple[str, int]
-    record: bytes
-    blob: str | None
-    stray: bool
+Source = tuple[str, str]  # dataset, host
+Spans = dict[Source, list[int]]  # a source's event times, µs since 1970
 
 
-def piece_of(rows: Sequence[Row], name: str, size: int) -> Piece:
-    """Say what a file of these rows holds."""
-    spans: dict[tuple[str, str], list[int]] = {}
-    for row in rows:
-        span = spans.setdefault(row.source, [0, row.ts, row.ts])
-        span[0] += 1
-        span[1] = min(span[1], row.ts)
-        span[2] = max(span[2], row.ts)
-    return Piece(
-        name=name,
-        rows=len(rows),
-        size=size,
-        oldest=min(span[1] for span in spans.values()),
-        newest=max(span[2] for span in spans.values()),
-        appended_from=min(row.appended for row in rows),
-        appended_to=max(row.appended for row in rows),
-        schema=SCHEMA,
-        strays=sum(row.stray for row in rows),
-        sources=tuple(SourceSpan(*source, *span) for source, span in spans.items()),
-        blobs=tuple({row.blob for row in rows if row.blob}),
-    )
+def sources_of(spans: Spans) -> list[SourceSpan]:
+    """Say what a file holds of each source; of very many, those with few events are one together."""
+    return limited([SourceSpan(*source, len(times), min(times), max(times)) for source, times in spans.items()])
 
 
-def joined(group: Sequence[Piece], name: str, size: int) -> Piece:
+def limited(sources: Sequence[SourceSpan]) -> list[SourceSpan]:
+    """Keep the sources with the most events, and join the rest into one that stands for any."""
+    if len(sources) <= _SOURCES and all(len(one.dataset) + len(one.host) <= _LONG for one in sources):
+        return list(sources)
+    ranked = sorted(sources, key=lambda one: (len(one.dataset) + len(one.host) > _LONG, -one.rows))
+    kept = [one for one in ranked[: _SOURCES - 1] if len(one.dataset) + len(one.host) <= _LONG]
+    rest = ranked[len(kept) :]
+    oldest, newest = min(one.oldest for one in rest), max(one.newest for one in rest)
+    return [*kept, SourceSpan(OTHERS, OTHERS, sum(one.rows for one in rest), oldest, newest)]
+
+
+def joined(group: Sequence[Piece], name: str, size: int, digest: str) -> Piece:
     """Say what the file holds that these were joined into; without sources and blobs."""
     return Piece(
         name=name,
@@ -59,11 +40,12 @@ def joined(group: Sequence[Piece], name: str, size: int) -> Piece:
         appended_to=max(one.appended_to for one in group),
         schema=SCHEMA,
         strays=sum(one.strays for one in group),
+        digest=digest,
     )
 
 
-def groups(pieces: Sequence[Piece], small: int, merged: int) -> Iterator[list[Piece]]:
-    """Choose small files of one day, those with strays apart; a group of one would change nothing."""
+def groups(pieces: Sequence[Piece], small: int, merged: int, least: int) -> Iterator[list[Piece]]:
+    """Choose small files of one day, those with strays apart: `least` of them, or as many as make a large one."""
     days: dict[tuple[int, bool], list[Piece]] = {}
     for piece in pieces:
         if piece.rows < small:
@@ -71,15 +53,16 @@ def groups(pieces: Sequence[Piece], small: int, merged: int) -> Iterator[list[Pi
     for day in days.values():
         group: list[Piece] = []
         rows = 0
-        for piece in day:
-            if group and rows + piece.rows > merged:
-                if len(group) > 1:
+        for one in [*day, None]:
+            if one is None or (group and rows + one.rows > merged):
+                if len(group) > 1 and (len(group) >= least or rows >= small):
                     yield group
                 group, rows = [], 0
-            group.append(piece)
-            rows += piece.rows
-        if len(group) > 1:
-            yield group
+            if one is not None:
+                group.append(one)
+                rows += one.rows
 
 
 _DAY_US: Final = 86_400 * 10**6
+_SOURCES: Final = 1_000  # of a file: whoever makes up host names fills no catalogue
+_LONG: Final = 512  # characters of dataset and host

@@ -14,6 +14,7 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -21,13 +22,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import orjson
-
 from connectors._catalogue import SQLITE_VERSION, Catalogue, CatalogueError, Piece, SourceSpan
-from connectors._duck import connected
-from connectors._parquet import copy_files, copy_rows, micros, moment, row_of, save_blob, sync_file
-from connectors._pieces import Row, groups, joined, piece_of
+from connectors._duck import Engine
+from connectors._encode import Maker, Rows, piece_of, write
+from connectors._parquet import copy_files, micros, moment, save_blob, sync_file
+from connectors._pieces import groups, joined, limited
+from connectors._portion import Run, portions
 from connectors._search import search
+from connectors._sound import damage, digest_of, read_whole
 from vonggac.event import Bad
 from vonggac.logport import Batch, Positions
 from vonggac.query import Query
@@ -41,6 +43,9 @@ __all__ = ["MERGE_STEPS", "SQLITE_VERSION", "STEPS", "EmbeddedStore", "Limits", 
 STEPS: Final = ("written", "synced", "renamed", "recorded", "committed")  # of a save, in order
 MERGE_STEPS: Final = STEPS
 _SAMPLE: Final = 4 << 10
+_REASON: Final = 200
+_PAIR: Final = 2  # files that can be joined, at least
+_ROW_GROUPS: Final = (20_480, 2_048)  # rows that a join holds in memory: as many as one can
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,8 @@ class Limits:
 
     memory: str = "256MB"  # DuckDB's, each connection
     rows: int = 50_000  # a file that is saved
-    bytes: int = 64 << 20  # of records in it
+    bytes: int = 32 << 20  # of records in it
+    threads: int = 2  # DuckDB's, of whoever saves
     small: int = 25_000  # rows; only smaller files are merged
     merged: int = 200_000  # rows of a merged file, at most
     query_s: float = 300.0  # no query runs longer
@@ -84,6 +90,8 @@ class EmbeddedStore:
         for folder in (self._events, self._blobs):
             folder.mkdir(parents=True, exist_ok=True, mode=0o750)
         self.catalogue = Catalogue(root / "catalogue.sqlite")
+        self._engine = Engine(self._events, self.limits.memory, min(self.limits.threads, os.cpu_count() or 1))
+        self._maker = Maker(lambda record: save_blob(self._blobs, record, self._world.sync))
         self._lock: int | None = None
         self._clean = False  # no file in the folders that the catalogue does not know
 
@@ -100,24 +108,15 @@ class EmbeddedStore:
         at them yet. 3. Add the files and move the positions in one transaction of the catalogue.
         """
         self._own()
-        made, taken, n = _Made(), self.catalogue.positions(), self.catalogue.numbered()
-        waiting: list[Row] = []
-        size = 0
-        for batch in batches:
-            appended = micros(batch.appended)
-            skip = max(0, taken.get(batch.part, 0) - batch.first)
-            for at, record in enumerate(batch.records[skip:], batch.first + skip):  # 1
-                row = self._row(record, appended, n, (batch.part, at), made)
-                if row is None:
-                    continue
-                n += 1
-                waiting.append(row)
-                size += len(row.line)
-                if len(waiting) >= self.limits.rows or size >= self.limits.bytes:
-                    self._write(waiting, made)  # 2
-                    waiting, size = [], 0
-        if waiting:
-            self._write(waiting, made)
+        made, n = _Made(), self.catalogue.numbered()
+        for runs in portions(batches, self.catalogue.positions(), self.limits.rows, self.limits.bytes, n):
+            rows = Rows()
+            for run in runs:
+                told = partial(self._bad, run, made)
+                self._maker.add(rows, run.records, micros(run.appended), run.number, told)  # 1
+            n = runs[-1].number + len(runs[-1].records)
+            if len(rows):
+                self._write(rows, runs, made)  # 2
         self._record(made.pieces, [], upto, numbered=n)  # 3
         return made.bads
 
@@ -139,7 +138,7 @@ class EmbeddedStore:
         holds = self.catalogue.holds().values()
         old = [
             piece
-            for piece in self.catalogue.live()
+            for piece in self.catalogue.live(damaged=True)
             if piece.appended_to < micros(before)
             and not any(piece.oldest < until and piece.newest >= since for since, until in holds)
         ]
@@ -150,24 +149,31 @@ class EmbeddedStore:
 
     # ------------------------------------------------------------ house work
 
-    def merge(self) -> int:
+    def merge(self, least: int = 2, limit_s: float | None = None) -> int:
         """Join small files of one day of append time into large ones; give how many went. Called between saves.
 
-        A file that is large already is never touched. The same steps as a save; readers of the old files go on.
+        A file that is large already is never touched; one that is damaged is marked and stays. Of fewer than `least`
+        files only what makes a large one is joined; after `limit_s` seconds no other join begins. The same steps as a
+        save; readers of the old files go on. Raises OSError when the disk does not take it.
         """
         self._own()
-        gone = 0
-        for group in groups(self.catalogue.live(), self.limits.small, self.limits.merged):
-            sources, blobs = self.catalogue.whole(group)
-            name = _new_name()
-            self._file(name, partial(copy_files, [self._path(one.name) for one in group]))
-            piece = replace(
-                joined(group, name, self._path(name).stat().st_size), sources=tuple(sources), blobs=tuple(blobs)
-            )
-            self._record([piece], group, {})
-            gone += len(group)
+        began, gone = time.monotonic(), 0
+        for group in groups(self.catalogue.live(), self.limits.small, self.limits.merged, least):
+            gone += self._join([piece for piece in group if self._sound(piece)])
+            if limit_s is not None and time.monotonic() - began >= limit_s:
+                break
         self.sweep()
         return gone
+
+    def verify(self) -> list[tuple[str, int, int, int, str]]:
+        """Read every file and compare it with what was saved; give the damaged ones (`Catalogue.damaged`).
+
+        One that was put back counts again. Any process may call it.
+        """
+        for piece in self.catalogue.live(damaged=True):
+            if self._sound(piece):
+                self.catalogue.mend(piece.name)
+        return self.catalogue.damaged()
 
     def sweep(self) -> list[str]:
         """Delete from the disk what was replaced or dropped before the longest query began; give the files."""
@@ -195,7 +201,8 @@ class EmbeddedStore:
         return self.catalogue.sources()
 
     def close(self) -> None:
-        """Let go of the lock. May be called twice."""
+        """Let go of the lock and of DuckDB's memory. May be called twice."""
+        self._engine.close()
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -220,54 +227,106 @@ class EmbeddedStore:
                         path.unlink()
         self._clean = True
 
-    def _row(self, record: bytes, appended: int, n: int, place: tuple[str, int], made: _Made) -> Row | None:
-        try:
-            row, large = row_of(record, appended, n)
-        except ValueError as error:
-            made.bads.append(_bad(place, f"no event: {error}", record))
-            return None
-        blob = None if large is None else save_blob(self._blobs, large, self._world.sync)
-        source = (row.get("event_dataset", ""), row.get("host_name", ""))
-        return Row(orjson.dumps(row), row["ts"], appended, source, place, record, blob, row["stray"])
+    def _bad(self, run: Run, made: _Made, at: int, reason: str) -> None:
+        place = f"offset {run.first + at}"
+        made.bads.append(Bad(run.part, place, " ".join(reason.split()), run.records[at][:_SAMPLE]))
 
-    def _write(self, rows: list[Row], made: _Made) -> None:
+    def _write(self, rows: Rows, runs: Sequence[Run], made: _Made) -> None:
         """Write rows into one file, or into two halves when memory does not suffice; one that does not fit is bad."""
         import duckdb
 
         name = _new_name()
         scratch = self._events / f"{name}.ndjson.tmp"
         try:
-            self._file(name, partial(copy_rows, (row.line for row in rows), scratch))
+            digest = self._file(name, len(rows), lambda con, target: write(con, rows, scratch, target))
         except duckdb.OutOfMemoryException:
-            if len(rows) == 1:
-                made.bads.append(_bad(rows[0].place, f"does not fit into {self.limits.memory}", rows[0].record))
+            if len(rows) > 1:
+                for half in rows.halves():
+                    self._write(half, runs, made)
             else:
-                self._write(rows[: len(rows) // 2], made)
-                self._write(rows[len(rows) // 2 :], made)
+                number = rows.first()
+                run = next(run for run in reversed(runs) if run.number <= number)
+                self._bad(run, made, number - run.number, f"does not fit into {self.limits.memory}")
             return
         finally:
             scratch.unlink(missing_ok=True)
-        made.pieces.append(piece_of(rows, name, self._path(name).stat().st_size))
+        made.pieces.append(piece_of(rows, name, self._path(name).stat().st_size, digest))
 
-    def _file(self, name: str, fill: Callable[[DuckDBPyConnection, Path], None]) -> None:
-        """Let `fill` write a file, and bring it to the disk under its name."""
+    def _file(self, name: str, rows: int, fill: Callable[[DuckDBPyConnection, Path], int]) -> str:
+        """Let `fill` write a file of so many rows, and bring it to the disk under its name; give its SHA-256."""
         import duckdb
 
         temporary = self._events / f"{name}.tmp"
         self._clean = False
         try:
-            with connected(self._events, self.limits.memory) as con:
-                fill(con, temporary)
+            written = fill(self._engine.con, temporary)
+            if written != rows:
+                msg = f"{written} rows written of {rows}"
+                raise OSError(msg)
             self._world.step("written")
             sync_file(temporary, self._world.sync)
+            digest = digest_of(temporary)
             self._world.step("synced")
             temporary.rename(self._path(name))
             sync_file(self._events, self._world.sync)
-        except duckdb.IOException as error:
-            raise OSError(str(error)) from error
+        except duckdb.Error as error:
+            self._engine.close()  # it may be of no use any more
+            if isinstance(error, duckdb.IOException):
+                raise OSError(str(error)) from error
+            raise
         finally:
             temporary.unlink(missing_ok=True)
         self._world.step("renamed")
+        return digest
+
+    def _join(self, group: Sequence[Piece]) -> int:
+        """Join files into one, or into more when memory does not suffice; give how many went."""
+        import duckdb
+
+        if len(group) < _PAIR:
+            return 0
+        sources, blobs = self.catalogue.whole(group)
+        name, paths = _new_name(), [self._path(one.name) for one in group]
+        for rows in _ROW_GROUPS:
+            try:
+                fill = partial(copy_files, paths, rows=rows)
+                digest = self._file(name, sum(one.rows for one in group), fill)
+            except duckdb.OutOfMemoryException:
+                continue
+            except (OSError, duckdb.Error) as error:
+                left = [piece for piece in group if self._readable(piece)]
+                if len(left) < len(group):
+                    return self._join(left)
+                raise OSError(str(error)) from error
+            break
+        else:
+            half = len(group) // 2
+            return self._join(group[:half]) + self._join(group[half:])
+        size = self._path(name).stat().st_size
+        piece = replace(joined(group, name, size, digest), sources=tuple(limited(sources)), blobs=tuple(blobs))
+        self._record([piece], group, {})
+        return len(group)
+
+    def _sound(self, piece: Piece) -> bool:
+        """Say whether a file is what was saved; if not, mark it. Raises OSError when it cannot be told."""
+        reason = damage(self._path(piece.name), piece.size, piece.digest)
+        if reason:
+            self.catalogue.mark_damaged(piece.name, reason)
+        return not reason
+
+    def _readable(self, piece: Piece) -> bool:
+        """Say whether DuckDB can read a file; if not, mark it."""
+        import duckdb
+
+        try:
+            read_whole(self._engine.con, self._path(piece.name))
+        except duckdb.OutOfMemoryException:
+            self._engine.close()
+        except duckdb.Error as error:
+            self._engine.close()
+            self.catalogue.mark_damaged(piece.name, " ".join(str(error).split())[:_REASON])
+            return False
+        return True
 
     def _record(
         self,
@@ -289,10 +348,6 @@ class EmbeddedStore:
 
     def _path(self, name: str) -> Path:
         return self._events / name
-
-
-def _bad(place: tuple[str, int], reason: str, record: bytes) -> Bad:
-    return Bad(place[0], f"offset {place[1]}", " ".join(reason.split()), record[:_SAMPLE])
 
 
 def _new_name() -> str:

@@ -2,7 +2,7 @@
 
 import errno
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,8 @@ import orjson
 import pytest
 import zstandard
 
-from connectors._parquet import copy_rows, micros
+from connectors._encode import Rows, write
+from connectors._parquet import micros
 from connectors.embedded_store import STEPS, EmbeddedStore, Limits, SourceSpan, World
 from vonggac.query import Op, Query, Sort, Test
 from vonggac.storetesting import PART, STORE_CONTRACT, Killed, StoreBench, ask, batch_of, ids, upto
@@ -147,18 +148,20 @@ def test_a_huge_record_is_kept_whole_beside_the_row(tmp_path: Path) -> None:
 
 
 def test_out_of_memory_halves_the_batch_down_to_one_bad_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def tight(lines: Iterable[bytes], source: Path, con: duckdb.DuckDBPyConnection, target: Path) -> None:
-        rows = list(lines)
-        if len(rows) > 2 or b"poison" in rows[0]:
+    def tight(con: duckdb.DuckDBPyConnection, rows: Rows, scratch: Path, target: Path) -> int:
+        if len(rows) > 2 or "poison" in "".join(rows.raws) or any("poison" in row["raw"] for row in rows.odd):
             raise duckdb.OutOfMemoryException
-        copy_rows(rows, source, con, target)
+        return write(con, rows, scratch, target)
 
-    monkeypatch.setattr("connectors.embedded_store.copy_rows", tight)
+    monkeypatch.setattr("connectors.embedded_store.write", tight)
     store = store_of(tmp_path)
-    batch = batch_of({}, {}, {"x": "poison"}, {}, {})
-    assert [str(bad) for bad in store.save([batch], upto(batch))] == [f"{PART}: offset 2: does not fit into 256MB"]
-    assert sorted(ids(ask(store, Query()))) == ["e0", "e1", "e3", "e4"]
-    assert store.taken() == {PART: 5}
+    for first, doc in (0, {}), (5, {"host": {"name": ["a list"]}}):  # the quick and the long way
+        batch = batch_of(doc, doc, {**doc, "x": "poison"}, doc, doc, first=first)
+        assert [str(bad) for bad in store.save([batch], upto(batch))] == [
+            f"{PART}: offset {first + 2}: does not fit into 256MB"
+        ]
+    assert sorted(ids(ask(store, Query()))) == ["e0", "e1", "e3", "e4", "e5", "e6", "e8", "e9"]
+    assert store.taken() == {PART: 10}
 
 
 def test_a_save_becomes_several_files_when_it_is_large(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def test_files_without_the_host_are_left_out(tmp_path: Path) -> None:
 def test_a_catalogue_of_the_format_before_is_brought_up(tmp_path: Path) -> None:
     catalogue_of(tmp_path, ONE)
     with closing(sqlite3.connect(tmp_path / "catalogue.sqlite")) as db:
-        db.executescript("DROP TABLE damaged; PRAGMA user_version = 1;")
+        db.executescript("DROP TABLE damaged; ALTER TABLE files DROP COLUMN digest; PRAGMA user_version = 1;")
     catalogue = Catalogue(tmp_path / "catalogue.sqlite")
     catalogue.mark_damaged("one", "cut")
     assert len(catalogue.damaged()) == 1

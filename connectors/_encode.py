@@ -1,0 +1,241 @@
+"""Records on their way into one Parquet file: taken apart here, encoded and compressed by DuckDB on several threads.
+
+Python touches a record once (`Shape`); its text goes to DuckDB as it is, its column values as one short list in JSON.
+What `Shape` does not take is made a row the long way (`row_of`): the rows are the same, only slower by a factor of ten.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import MAXYEAR, MINYEAR, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import orjson
+
+from connectors._catalogue import Piece
+from connectors._parquet import (
+    COLUMNS,
+    EPOCH,
+    MAX_RAW,
+    SCHEMA,
+    column,
+    copy,
+    micros,
+    moment,
+    row_of,
+    rows_of,
+    write_lines,
+)
+from connectors._pieces import Spans, sources_of
+from connectors._shape import FIELDS, Shape, Values
+from vonggac.query import time_of
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+
+@dataclass(slots=True)
+class Rows:
+    """Rows for one file. The lists of quick ones run parallel; times in µs since 1970."""
+
+    raws: list[str] = field(default_factory=list)
+    values: list[Values] = field(default_factory=list)
+    times: list[int] = field(default_factory=list)
+    appended: list[int] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)  # a row's number in the store
+    odd: list[dict[str, Any]] = field(default_factory=list)  # as `row_of` gives them
+    blobs: dict[int, str] = field(default_factory=dict)  # number -> SHA-256
+
+    def __len__(self) -> int:
+        return len(self.raws) + len(self.odd)
+
+    def halves(self) -> tuple[Rows, Rows]:
+        """Divide them."""
+        at, odd = (len(self.raws) + 1) // 2, len(self.odd) // 2
+        return self._part(slice(at), slice(odd)), self._part(slice(at, None), slice(odd, None))
+
+    def _part(self, quick: slice, odd: slice) -> Rows:
+        part = Rows(
+            self.raws[quick],
+            self.values[quick],
+            self.times[quick],
+            self.appended[quick],
+            self.numbers[quick],
+            self.odd[odd],
+        )
+        mine = {row["n"] for row in part.odd}
+        part.blobs = {n: sha for n, sha in self.blobs.items() if n in mine}
+        return part
+
+    def spans(self) -> Spans:
+        """Give the times of the events of each source."""
+        found: Spans = defaultdict(list)
+        for values, time in zip(self.values, self.times, strict=True):
+            found[values[_DATASET] or "", values[_HOST] or ""].append(time)
+        for row in self.odd:
+            found[row.get("event_dataset", ""), row.get("host_name", "")].append(row["ts"])
+        return found
+
+    def first(self) -> int:
+        """Give the number of the first row; raises ValueError when there is none."""
+        return min([*self.numbers[:1], *(int(row["n"]) for row in self.odd[:1])])
+
+
+class Maker:
+    """Makes rows of records."""
+
+    def __init__(self, save_blob: Callable[[bytes], str]) -> None:
+        self._save_blob = save_blob
+        self._shape = Shape()
+        self._odd = 0  # records since the shape was refreshed
+
+    def add(
+        self, rows: Rows, records: Sequence[bytes], appended: int, first: int, bad: Callable[[int, str], None]
+    ) -> None:
+        """Add the rows of records that were appended at one time; numbers count from `first`.
+
+        `bad` is told the index and reason for what is no event.
+        """
+        shape = self._shape
+        decode, values_of = shape.decode, shape.values
+        add_raw, add_values = rows.raws.append, rows.values.append
+        add_time, add_number = rows.times.append, rows.numbers.append
+        before = len(rows.raws)
+        for at, record in enumerate(records):
+            try:
+                if len(record) > MAX_RAW:
+                    raise ValueError  # noqa: TRY301 (to the long way)
+                values = values_of(decode(record))
+                raw = record.decode()
+            except (ValueError, RecursionError):
+                values = _NONE
+            if not values[_ID]:
+                try:
+                    self._long_way(rows, record, appended, first + at)
+                except ValueError as error:
+                    bad(at, f"no event: {error}")
+                decode, values_of = shape.decode, shape.values
+                continue
+            add_raw(raw)
+            add_values(values)
+            add_time(_time(values[_TIME], appended))
+            add_number(first + at)
+        rows.appended += [appended] * (len(rows.raws) - before)
+
+    def _long_way(self, rows: Rows, record: bytes, appended: int, n: int) -> None:
+        row, large = row_of(record, appended, n)
+        if large is not None:
+            rows.blobs[n] = self._save_blob(large)
+        rows.odd.append(row)
+        self._odd += 1
+        if not row["stray"] and large is None:
+            self._shape.learn(orjson.loads(record))
+            if self._odd > _PATIENCE or len(rows) < _PATIENCE:
+                self._odd = 0
+                self._shape.refresh()
+
+
+def write(con: DuckDBPyConnection, rows: Rows, scratch: Path, target: Path) -> int:
+    """Write rows as Parquet, and say how many; raises duckdb.Error. Leaves a scratch file when there were odd ones."""
+    names: list[str] = []
+    encode = msgspec.json.Encoder().encode
+    try:
+        for start in range(0, len(rows.raws), _SLICE):
+            part = slice(start, start + _SLICE)
+            name = f"rows{start}"
+            con.register(name, _columns(rows, part, encode))
+            names.append(name)
+        # S608: all of it is ours
+        lists = "SELECT *, from_json(s, '[\"VARCHAR\"]') AS v"
+        selects = [f"SELECT {_SELECT} FROM ({lists} FROM {name})" for name in names]  # noqa: S608
+        if rows.odd:
+            write_lines((orjson.dumps(row) for row in rows.odd), scratch)
+            selects.append(rows_of(scratch))
+        return copy(con, " UNION ALL BY NAME ".join(selects), target, level=1, group=_GROUP)
+    finally:
+        for name in names:
+            con.unregister(name)
+
+
+def _columns(rows: Rows, part: slice, encode: Callable[[Any], bytes]) -> dict[str, Any]:
+    import numpy as np
+
+    return {
+        "raw": np.array(rows.raws[part], dtype=object),
+        "s": np.array([encode(values).decode() for values in rows.values[part]], dtype=object),
+        "t": np.array(rows.times[part], dtype=np.int64),
+        "a": np.array(rows.appended[part], dtype=np.int64),
+        "n": np.array(rows.numbers[part], dtype=np.int64),
+    }
+
+
+def piece_of(rows: Rows, name: str, size: int, digest: str) -> Piece:
+    """Say what a file of these rows holds."""
+    sources = sources_of(rows.spans())
+    appended = [*rows.appended, *(row["ingested"] for row in rows.odd)]
+    return Piece(
+        name=name,
+        rows=len(rows),
+        size=size,
+        oldest=min(one.oldest for one in sources),
+        newest=max(one.newest for one in sources),
+        appended_from=min(appended),
+        appended_to=max(appended),
+        schema=SCHEMA,
+        strays=sum(row["stray"] for row in rows.odd),
+        digest=digest,
+        sources=tuple(sources),
+        blobs=tuple(set(rows.blobs.values())),
+    )
+
+
+def _time(text: str | None, appended: int) -> int:
+    """Give what `time_of` says, in µs since 1970; most times end in Z and have it quicker."""
+    if text is not None and text[-1:] == "Z":
+        try:
+            found = datetime.fromisoformat(text)
+        except ValueError:
+            return appended
+        if MINYEAR < found.year < MAXYEAR:
+            since = found - EPOCH
+            return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    return micros(time_of({"@timestamp": text}, moment(appended)))
+
+
+# -------------------------------------------------------------------- tables
+
+_ID: Final = FIELDS.index("event.id")
+_DATASET: Final = FIELDS.index("event.dataset")
+_HOST: Final = FIELDS.index("host.name")
+_UNIT: Final = FIELDS.index("vonggac.unit")
+_TIME: Final = FIELDS.index("@timestamp")
+_NONE: Final[Values] = (None,) * len(FIELDS)
+_PATIENCE: Final = 500  # records between two refreshments of a shape
+_SLICE: Final = 2_048  # rows: DuckDB's vector, and what one thread takes at a time
+_GROUP: Final = 8_192  # rows of a row group: what a thread holds in memory
+
+
+def _select() -> str:
+    def value(n: int, kind: type) -> str:
+        return f"CAST(v[{n + 1}] AS BIGINT)" if kind is int else f"v[{n + 1}]"
+
+    # one of a thousand has \u or \/ at all; of those most are C:\\users, which is no escape
+    plain = (
+        r"strlen(raw) = length(raw) AND CASE WHEN regexp_matches(raw, '\\[u/]') "
+        r"THEN NOT regexp_matches(replace(raw, '\\', ''), '\\[u/]') ELSE true END"
+    )
+    return ", ".join(
+        [
+            "make_timestamp(t) AS ts, make_timestamp(a) AS ingested, n",
+            f"coalesce(v[{_UNIT + 1}], '') AS unit, {plain} AS plain, false AS stray",
+            *(f"{value(n, kind)} AS {column(name)}" for n, (name, kind) in enumerate(COLUMNS.items())),
+            f"raw, {SCHEMA}::SMALLINT AS schema",
+        ]
+    )
+
+
+_SELECT: Final = _select()
