@@ -4,14 +4,17 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	  && { echo $$p; break; }; done)
 VENV := .venv
 BIN := $(VENV)/bin
-PATHS ?=
-DEBIAN := tshark
+DEBIAN := tshark rsyslog rsyslog-openssl
 
 .PHONY: run test setup setup-dev system-packages format lint types layers tests lock messages parsing kill-test clean
 
-run: setup
-	@mkdir -p var/inbox
-	@$(BIN)/vonggac --data ./var scan --format table $(if $(PATHS),$(PATHS),var/inbox --this-machine) || test $$? = 3
+ifdef PATHS
+run: setup  # scan these and end
+	@$(BIN)/vonggac --data ./var scan --format table $(PATHS) || test $$? = 3
+else
+run: setup  # the service, until Ctrl-C
+	@exec $(BIN)/vonggac --data ./var run --alerts table
+endif
 
 test: setup-dev system-packages lint types layers tests
 

@@ -1,0 +1,229 @@
+"""`vonggac run` as people run it: what comes in is judged, shown and stored, whatever is killed."""
+
+from __future__ import annotations
+
+import random
+import signal
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from tests.evtx_writer import Record, evtx
+from tests.service import Service, cleared, counted
+from vonggac.pipeline.pages import pages
+
+SSH = "<38>Mar  1 08:00:00 web1 sshd[{}]: Accepted password for root from 203.0.113.9 port 4711 ssh2"
+CLEARED = Record(record_id=1, event_id=1102, channel="Security", provider="Microsoft-Windows-Eventlog")
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    made = Service(tmp_path / "data")
+    yield made
+    made.close()
+
+
+def rules(alerts: list[dict[str, Any]]) -> list[str]:
+    return sorted(alert["rule"]["name"] for alert in alerts)
+
+
+def test_what_comes_in_is_shown_stored_and_there_after_everything_was_killed(
+    service: Service, vonggac: Callable[..., Any]
+) -> None:
+    service.start()
+    assert service.told["ready"] is True
+    service.tcp(SSH.format(7))
+    service.drop("so-yte/Security.evtx", evtx([CLEARED]))
+    service.until(lambda: len(service.shown()) == 2)
+    both = ["Event log cleared", "Root logged in over SSH from outside"]
+    assert rules(service.shown()) == both
+    assert {alert["vonggac"]["unit"] for alert in service.shown()} == {"default", "so-yte"}
+
+    def hunted() -> list[dict[str, Any]]:
+        ran = vonggac("hunt", "--where", 'event.kind = "alert"', "--json", environ=service.environ)
+        return ran.rows if ran.status == 0 else []
+
+    service.until(lambda: rules(hunted()) == both)
+    assert service.get("/readyz")[0] == 200
+    assert b'vonggac_alerts_total{role="detect-0"} 2' in service.get("/metrics")[1]
+    service.kill("supervisor-0")
+    service.start()
+    service.until(lambda: rules(hunted()) == both)
+    service.tcp(SSH.format(8))
+    service.until(lambda: len(hunted()) == 3)
+    assert service.stop() == 0
+    assert not (service.data / "inbox" / "so-yte" / "Security.evtx").exists()
+    assert (service.data / "inbox" / ".done" / "so-yte" / "Security.evtx").exists()
+
+
+def test_a_second_service_on_the_same_data_is_refused(service: Service, vonggac: Callable[..., Any]) -> None:
+    service.start()
+    again = vonggac("run", environ=service.environ)
+    assert again.status == 2
+    assert "runs already" in again.err
+    assert len(again.err.splitlines()) == 1
+    role = vonggac("run", "--role", "store", environ=service.environ)
+    assert (role.status, "store-0 runs already" in role.err) == (2, True)
+    assert service.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("VONGGAC_SYSLOG__LISTEN", "5514", "syslog.listen: '5514'"),
+        ("VONGGAC_CONSOLE__LISTEN", "0.0.0.0:8480", "console.listen: 0.0.0.0 is no loopback address"),
+        ("VONGGAC_INTAKE__TOKEN", "short", "intake.token: at least 16 characters"),
+        ("VONGGAC_STORE__KEEP_DAYS", "30", "store.keep_days = 30"),
+        ("VONGGAC_RULES__PACKS", "/nowhere", "no rule pack '/nowhere'"),
+        ("VONGGAC_SYSLOG__ZONE", "Moon/Base", "Moon/Base"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused_at_the_start(service: Service, key: str, value: str, said: str) -> None:
+    service.environ[key] = value
+    service.begin()
+    assert service.wait() == 2
+    assert said in service.err
+    assert "Traceback" not in service.err
+
+
+def test_a_port_that_is_taken_is_named(service: Service) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", service.port))
+        other.listen()
+        service.begin()
+        assert service.wait() == 2
+    assert f"127.0.0.1:{service.port}" in service.err
+
+
+def test_what_was_read_is_stored_before_the_end(service: Service) -> None:
+    """SIGTERM drains: what TCP had given is judged and stored, at once or by the time that is left."""
+    service.start()
+    service.tcp(*(SSH.format(number) for number in range(2_000)))
+    service.until(lambda: "collect-0" in pages(service.data) and _events(service) >= 2_000)
+    began = time.monotonic()
+    assert service.stop() == 0
+    assert time.monotonic() - began < 10
+    stored = service.stored()
+    assert sum(counted(stored, "event", lambda doc: doc["process"]["pid"]).values()) == 2_000
+    assert set(counted(stored, "alert", lambda doc: doc["process"]["pid"]).values()) == {1}
+
+
+def test_ctrl_c_ends_it(service: Service) -> None:
+    service.start()
+    assert service.stop(signal.SIGINT) == 130
+
+
+def test_roles_run_apart(tmp_path: Path) -> None:
+    """As a service manager runs them: a process each, ended by SIGTERM."""
+    data = tmp_path / "data"
+    roles = [Service(data, **Service(data).environ) for _ in range(4)]
+    environ = roles[0].environ
+    try:
+        for role, name in zip(roles, ("collect", "detect", "store", "desk"), strict=True):
+            role.environ = environ
+            role.begin("--role", name, "--alerts", "jsonl")
+        one = roles[0]
+        one.port = int(environ["VONGGAC_SYSLOG__LISTEN"].rpartition(":")[2])
+        one.until(lambda: set(one.pids()) == {"collect-0", "detect-0", "store-0", "desk-0"})
+        one.tcp(SSH.format(3))
+        one.until(lambda: len(one.shown()) == 1)
+        assert [role.stop() for role in roles] == [0, 0, 0, 0]
+        assert len(counted(one.stored(), "alert", lambda doc: doc["event"]["id"])) == 1
+    finally:
+        for role in roles:
+            role.close()
+
+
+class Load:
+    """Posts documents and drops files until told to stop; knows what was acknowledged."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.sure: set[int] = set()  # acknowledged, or in a file: exactly once
+        self.asked: set[int] = set()  # posted, no answer: once or not at all, the whole post alike
+        self.stop = threading.Event()
+        self.threads = [threading.Thread(target=self._post), threading.Thread(target=self._drop)]
+        for thread in self.threads:
+            thread.start()
+
+    def end(self) -> None:
+        self.stop.set()
+        for thread in self.threads:
+            thread.join(60)
+
+    def _post(self) -> None:
+        number = 1_000_000
+        while not self.stop.wait(0.002):
+            numbers = range(number, number + 20)
+            number += 20
+            status = self.service.post([cleared(one) for one in numbers])
+            (self.sure if status == 200 else self.asked).update(numbers)
+
+    def _drop(self) -> None:
+        number = 0
+        while not self.stop.wait(0.15):
+            numbers = range(number, number + 250)
+            number += 250
+            lines = b"".join(orjson.dumps(cleared(one)) + b"\n" for one in numbers)
+            self.service.drop(f"so-yte/{number}.json", lines)
+            self.sure.update(numbers)
+
+
+def hold(service: Service, load: Load) -> None:
+    """Nothing acknowledged lost, nothing doubled: in the log, in its alerts, in the store, events and alerts."""
+
+    def number(doc: dict[str, Any]) -> int:
+        return int(doc["message"].removeprefix("n"))
+
+    def complete() -> bool:
+        stored = service.stored()
+        return (
+            load.sure <= counted(stored, "alert", number).keys()
+            and load.sure <= counted(stored, "event", number).keys()
+        )
+
+    service.until(complete)
+    assert service.stop() == 0
+    stored = service.stored()
+    everything: list[Counter[int]] = [
+        counted(service.logged("events"), "event", number),
+        counted(service.logged("alerts"), "alert", number),
+        counted(stored, "event", number),
+        counted(stored, "alert", number),
+    ]
+    for found in everything:
+        assert load.sure <= found.keys()
+        assert found.keys() <= load.sure | load.asked
+        assert set(found.values()) == {1}
+    assert len({frozenset(found) for found in everything}) == 1, "what is in the log is in the store, and alerted on"
+    shown = {number(alert) for alert in service.shown()}
+    assert load.sure <= shown, "the terminal may repeat, never omit"
+
+
+def test_kills_under_load_lose_and_double_nothing(service: Service) -> None:
+    """24 kills at random moments, of every role and of everything at once."""
+    chance = random.Random(20260301)
+    service.start()
+    load = Load(service)
+    try:
+        for round_ in range(24):
+            time.sleep(chance.uniform(0.1, 0.5))
+            role = ("collect-0", "detect-0", "store-0", "desk-0", "supervisor-0", "store-0")[round_ % 6]
+            service.kill(role)
+            if role == "supervisor-0":
+                service.start()
+    finally:
+        load.end()
+    assert len(load.sure) > 1_000
+    hold(service, load)
+
+
+def _events(service: Service) -> int:
+    return int(pages(service.data)["collect-0"].shown()[0].get("events_total", 0))
