@@ -64,7 +64,7 @@ class Server:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.setblocking(False)
             listener.bind(address)
-            listener.listen(min(self.limits.connections, 1_024))
+            listener.listen(1_024)  # beyond `connections` too: those are told so, not left to wait
         except OSError:
             listener.close()
             raise
