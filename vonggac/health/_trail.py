@@ -136,7 +136,7 @@ class Trail(msgspec.Struct, array_like=True):
     @property
     def round_the_clock(self) -> bool:
         """Whether it sends at nearly every hour, day and night; False for a source under a day old."""
-        known = [one.present for hour, one in self.week.items() if hour != ALL]
+        known = [one.present for hour, one in self.week.items() if hour != ALL and one.seen]
         return len(known) >= 24 and sum(known) >= 0.85 * len(known)
 
     def weight(self, hour: int) -> float:
@@ -144,7 +144,7 @@ class Trail(msgspec.Struct, array_like=True):
         if self.days < ENOUGH:
             return 1.0
         own = self.week.get(hour)
-        if own is None:  # its first weekend: nobody knows yet
+        if own is None or not own.seen:  # its first weekend: nobody knows yet
             return 1.0 if self.round_the_clock else 0.0
         return own.present
 
@@ -196,13 +196,13 @@ class Trail(msgspec.Struct, array_like=True):
         for missed in self.missed:
             self._learn(missed, 0, 0)
         self.missed = []
-        own = self.week.get(hour)
-        if doubtful and own is not None and own.seen >= ENOUGH:
+        if doubtful:
+            own = self.week.setdefault(hour, Usual())
             own.doubted += 1
             if own.doubted < _DOUBTED:
                 return
-        if own is not None and not doubtful:
-            own.doubted = 0
+        elif hour in self.week:
+            self.week[hour].doubted = 0
         if lowest >= 0:
             self._learn(hour, events, lowest * 4)
 
