@@ -91,23 +91,34 @@ class Reader:
             for batch, _ in collector.read(None):
                 records += batch
         except READ_ERRORS as error:
-            return _SYSLOG, [*self._judge(message, peer, received), self.bad(f"{error}", received, peer, message)]
-        own = file_id(head_digest(message.split(b"\n", 1)[0].removesuffix(b"\r")), 0, message)
-        return name, [self._as_live(one, own, peer, received) for one in records]
+            return _SYSLOG, [
+                *self._judge(message, peer, received),
+                self.bad(f"{error}", received, peer, message, kept=True),
+            ]
+        live = [self._as_live(one, message, peer, received) for one in records]
+        if not any(isinstance(one, Event) for one in live):  # damaged: damage hides nothing either
+            kept = [dataclasses.replace(one, kept=True) for one in live if isinstance(one, Bad)]
+            return _SYSLOG, [*self._judge(message, peer, received), *kept]
+        return name, live
 
-    def _as_live(self, record: Event | Bad, own: str, peer: str, received: datetime) -> Event | Bad:
+    def _as_live(self, record: Event | Bad, message: bytes, peer: str, received: datetime) -> Event | Bad:
         """Make a record of a file one of a socket: no place in a file, and equal messages are two events."""
         if isinstance(record, Bad):
             return dataclasses.replace(record, place=f"from {peer} at {times.iso(received)}")
         doc = record.doc
-        log = {name: value for name, value in doc.get("log", {}).items() if name not in ("file", "offset")}
-        doc["log"] = {**log, "source": {"address": peer}}
+        log = {**doc.get("log", {}), "source": {"address": peer}}
+        log.pop("file", None)
+        offset = log.pop("offset", 0)
+        doc["log"] = log
         if "@timestamp" not in doc:
             doc["@timestamp"] = times.iso(received)
             doc.setdefault("vonggac", {}).update(time_inferred=True, time_received=True)
         if not doc.get("host"):
             doc["host"] = {"ip": peer}
-        return Event(next(self._ids) if record.id == own else record.id, doc, record.namespace, record.raw)
+        first = head_digest(message.split(b"\n", 1)[0].removesuffix(b"\r"))
+        own = record.raw if isinstance(record.raw, bytes) else message[offset:].strip()
+        by_place = record.id == file_id(first, offset, own)  # not by something that the record says itself
+        return Event(next(self._ids) if by_place else record.id, doc, record.namespace, record.raw)
 
 
 class Notices:

@@ -12,12 +12,15 @@ import pytest
 import trustme
 
 from tests.listening import AT, Listening, until
+from vonggac.event import digest, windows_id
 from vonggac.intake import _connections
 from vonggac.intake.inlet import Inlet
 from vonggac.intake.syslog_tcp import SyslogTcp
 from vonggac.intake.tally import Tally
 from vonggac.intake.tls import TlsFiles
 from vonggac.people.units import Units
+
+PROVIDER = "Microsoft-Windows-Security-Auditing"
 
 
 def intake(tls: TlsFiles | None = None, connections: int = 1_000, held: int = _connections.HELD) -> SyslogTcp:
@@ -64,14 +67,27 @@ def test_json_goes_to_the_collector_that_knows_it() -> None:
     )
     with Listening(intake()) as served, sender(served.intake) as out:
         out.sendall(windows + b'\n{"a": 1}\n{"a": 1}\n{"a": 1, broken\n<13>x\n')
-        until(lambda: len(served.events) == 5)
+        out.sendall(b'10 {"a":\n 1}\n10 {"a":\n 1}\n{"event": {"id": "e1"}}\n')
+        until(lambda: len(served.events) == 8)
     kinds = [(event["vonggac"]["collector"], event["event"]["dataset"]) for event in served.events]
     json = ("json", "json.generic")
-    assert kinds == [("winlogbeat", "windows.security"), json, json, *[("syslog", "linux.syslog")] * 2]
+    assert kinds == [("winlogbeat", "windows.security"), json, json, *[("syslog", "linux.syslog")] * 2, *[json] * 3]
     assert served.events[0]["host"] == {"name": "pc1.example"}
     assert served.events[1]["log"] == {"source": {"address": "127.0.0.1"}}
     assert served.events[1]["vonggac"]["time_received"]
-    assert served.events[1]["event"]["id"] != served.events[2]["event"]["id"], "two events, not one twice"
+    ids = [event["event"]["id"] for event in served.events]
+    assert len(set(ids)) == 8, "two equal messages are two events"
+    assert (ids[0], ids[7]) == (windows_id("pc1.example", "Security", PROVIDER, 7, 1772326800000), digest("json", "e1"))
+
+
+def test_json_that_cannot_be_read_is_text_and_named() -> None:
+    deep = b'{"Hostname": "pc1", "a": ' + b'{"a": ' * 12_000
+    with Listening(intake()) as served, sender(served.intake) as out:
+        out.sendall(deep + b"\n")
+        assert served.messages(1) == [deep.decode()]
+        assert served.events[0]["vonggac"]["collector"] == "syslog"
+        assert "not JSON" in served.told("from 127.0.0.1 at 2026-03-01T08:00:00.000000Z: ")
+        assert served.dead[0]["vonggac"]["kept"]
 
 
 def test_bytes_that_are_no_utf8_are_judged_and_named() -> None:
