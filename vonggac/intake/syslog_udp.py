@@ -6,6 +6,7 @@ UDP promises nothing. The receive buffer bridges what takes us up to a second; t
 from __future__ import annotations
 
 import contextlib
+import logging
 import select
 import socket
 import struct
@@ -23,6 +24,7 @@ from vonggac.reading import times
 BUFFER: Final = 32 << 20  # bytes; a datagram of 200 counts as about 1,300: two seconds of 12,000 a second
 _LARGEST: Final = 64 << 10  # a datagram cannot be larger
 _LINGER_S: Final = 0.02  # what comes within it is one delivery
+_BYTES_A_SECOND: Final = 32 << 20  # of buffer, what 25,000 small messages take: in a small one they must not wait long
 _PATIENCE_S: Final = 0.2
 _DRAIN_S: Final = 0.5
 _TRAILERS: Final = b"\r\n\0"
@@ -31,6 +33,9 @@ _NO_ROOM: Final = "messages lost, the log took no more"
 _SO_RCVBUFFORCE: Final = 33  # asm-generic/socket.h; above net.core.rmem_max, for CAP_NET_ADMIN
 _SO_MEMINFO: Final = 55  # linux/sock_diag.h: nine numbers, the last is how many datagrams were dropped
 _MEMINFO: Final = struct.Struct("9I")
+
+
+_log = logging.getLogger(__name__)
 
 
 class SyslogUdp:
@@ -53,6 +58,7 @@ class SyslogUdp:
         self._host, self.port, self._zone, self._unit = host, port, zone, unit
         self._buffer, self._clock = buffer, clock
         self._socket: socket.socket | None = None
+        self._linger_s = _LINGER_S
         self._received = self._bytes = self._dropped = self._lost = self._seen = 0
 
     def open(self) -> None:
@@ -63,12 +69,17 @@ class SyslogUdp:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, min(self._buffer, 0x3FFFFFFF))
             with contextlib.suppress(PermissionError):
                 made.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, min(self._buffer, 0x3FFFFFFF))
+            granted = made.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2  # the kernel doubles what is asked
             made.bind(at)
         except OSError as error:
             made.close()
             msg = f"udp {self._host}:{self.port}: {error.strerror}"
             raise OSError(msg) from error
         self._socket, self.port, self._seen = made, made.getsockname()[1], 0
+        self._linger_s = min(_LINGER_S, granted / _BYTES_A_SECOND)
+        if granted < self._buffer:
+            wanted = f"sysctl net.core.rmem_max={self._buffer}, or CAP_NET_ADMIN"
+            _log.warning("udp %s:%s: a receive buffer of %d bytes only: %s", self._host, self.port, granted, wanted)
 
     def run(self, inlet: Inlet, marks: Mapping[str, bytes], stop: threading.Event) -> None:
         """Read until `stop`, then what the kernel still holds."""
@@ -87,7 +98,7 @@ class SyslogUdp:
                 if poller.poll(200 if end is None else 0):
                     full = self._turn(receiver, reader, notices, inlet, stop)
                     if not full and end is None:
-                        stop.wait(_LINGER_S)
+                        stop.wait(self._linger_s)
                 elif end is not None:
                     end = 0.0
                 self._lose(receiver, notices)

@@ -7,6 +7,7 @@ from functools import partial
 import pytest
 
 from tests.listening import AT, Listening, until
+from vonggac.intake import syslog_udp
 from vonggac.intake.inlet import Inlet
 from vonggac.intake.syslog_udp import BUFFER, SyslogUdp
 from vonggac.intake.tally import Tally
@@ -115,6 +116,17 @@ def test_an_address_in_use_and_a_zone_that_is_none_are_named() -> None:
         SyslogUdp("no-such-host.invalid", 0).open()
     with pytest.raises(ValueError, match="'Mars' is no time zone"):
         SyslogUdp("127.0.0.1", 0, zone="Mars")
+
+
+def test_a_buffer_that_the_kernel_does_not_grant_is_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(syslog_udp, "_SO_RCVBUFFORCE", socket.SO_RCVBUF)  # as without the right to force it
+    served = intake()
+    served.open()
+    served.close()
+    assert f"udp 127.0.0.1:{served.port}: a receive buffer of " in caplog.text
+    assert "bytes only: sysctl net.core.rmem_max=33554432, or CAP_NET_ADMIN" in caplog.text
 
 
 def test_ipv6() -> None:
