@@ -223,8 +223,7 @@ class HttpIntake:
         inlet, sorter = self._inlet, self._sorter
         if inlet is None or sorter is None:
             raise Closed
-        if not inlet.has_room(len(request.body), max(0.0, deadline - time.monotonic())):
-            raise _NoRoomError
+        self._wait(lambda wait_s: inlet.has_room(len(request.body), wait_s), deadline)
         source = f"http {request.head.peer}"
         with self._making:  # one at a time: of the others only the bodies fill memory, not their events
             if bulk:
@@ -241,9 +240,18 @@ class HttpIntake:
             done()
             return taken
         sealed[-1] = replace(sealed[-1], done=done)  # they are committed in this order: then all are durable
-        if not inlet.put_sealed(sealed, max(0.0, deadline - time.monotonic())):
-            raise _NoRoomError
+        self._wait(lambda wait_s: inlet.put_sealed(sealed, wait_s), deadline)
         return taken
+
+    def _wait(self, done: Callable[[float], bool], deadline: float) -> None:
+        """Try until it is done; raises _NoRoomError at the deadline, Closed when the intake ends."""
+        while not self._ended.is_set():
+            left = deadline - time.monotonic()
+            if done(max(0.0, min(left, _POLL))):
+                return
+            if left <= 0:
+                raise _NoRoomError
+        raise Closed
 
 
 class _NoRoomError(Exception):

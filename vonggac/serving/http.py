@@ -129,13 +129,17 @@ class Server:
         loop, listener = asyncio.get_running_loop(), self._listener
         if listener is None:
             return
+        failing = False
         while True:
             try:
                 peer, address = await loop.sock_accept(listener)
             except OSError as error:  # gone again already, or no file descriptor left
-                _log.warning("cannot accept: %s", error)
+                if not failing:
+                    _log.warning("connections cannot be accepted: %s", error)
+                failing = True
                 await asyncio.sleep(0.1)
                 continue
+            failing = False
             if len(self._connections) >= self.limits.connections:
                 self._turn_away(peer)
                 continue

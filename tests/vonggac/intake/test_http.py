@@ -13,15 +13,22 @@ from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from vonggac.event import digest, windows_id
-from vonggac.intake._documents import MOST
+from vonggac import shelf
+from vonggac.event import Bad, Event, digest, windows_id
+from vonggac.intake._documents import MOST, documents_of
+from vonggac.intake._sorting import Sorter
 from vonggac.intake.http import HttpIntake
 from vonggac.intake.inlet import Delivery, Inlet
 from vonggac.intaketesting import DEADLINE, Committed, running
+from vonggac.ports import ReadOptions
 from vonggac.serving.http import Limits
+from vonggac.testing import NOW
 
 TOKEN = "a-token-of-the-tests"  # noqa: S105  that is what it is
+SORTER = Sorter({name: shelf.collector(name) for name in shelf.names("collectors")}, ReadOptions())
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 
@@ -169,6 +176,15 @@ def test_an_object_that_only_looks_like_a_kind_is_taken_as_what_it_is() -> None:
         assert there.log.dead() == []
 
 
+def test_a_file_of_cloudtrail_is_one_document_of_many_events() -> None:
+    record = {"eventVersion": "1.08", "eventSource": "iam.amazonaws.com", "eventTime": "2026-03-01T01:02:03Z"}
+    records = [{**record, "eventName": "CreateUser", "eventID": f"id-{n}"} for n in range(3)]
+    with site() as there:
+        assert there.post({"Records": records}, path="/ingest")["taken"] == 1
+        assert {event["vonggac"]["collector"] for event in there.log.events()} == {"cloudtrail"}
+        assert len(there.log.ids()) == 3
+
+
 @pytest.mark.parametrize(
     ("body", "taken"),
     [
@@ -220,6 +236,28 @@ def test_the_number_of_documents_is_bounded() -> None:
         assert there.ask("POST", "/", b"{}\n" * (MOST + 1))[0] == 413
         assert there.ask("POST", "/_bulk", b'{"create":{}}\n{}\n' * (MOST + 1))[0] == 413
         assert there.log.records == []
+
+
+NAMES = ["winlog", "event_type", "Event", "log_name", "_path", "eventName", "EventID", "host", "log", "id", "System"]
+VALUES = st.recursive(
+    st.none() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=2),
+    max_leaves=4,
+)
+OBJECTS = st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=3)
+KINDS = [windows(1), ALERT, {"Event": {"System": {"EventID": 1}}}, {"a": 1}]
+
+
+@given(st.lists(st.binary(max_size=40) | (OBJECTS | st.sampled_from(KINDS)).map(orjson.dumps), max_size=6))
+@settings(max_examples=60)
+def test_each_document_is_one_event_or_is_refused(lines: list[bytes]) -> None:
+    """Whatever it holds: nothing raises, nothing is lost, nothing is doubled."""
+    documents = documents_of(b"{}\n" + b"\n".join(lines))
+    refused: dict[int, str] = {}
+    records = [record for part in SORTER.sort(documents, "test", NOW, refused) for record in part.records]
+    events = [record for record in records if isinstance(record, Event)]
+    assert len(events) + len(refused) == len(documents)
+    assert sum(isinstance(record, Bad) and not record.kept for record in records) == len(refused)
 
 
 # ------------------------------------------------------------------ what identifies

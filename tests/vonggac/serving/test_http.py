@@ -241,10 +241,11 @@ def test_a_thousand_connections_are_bounded_and_the_server_lives() -> None:
         b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: " + b"1" * 5_000 + b"\r\n\r\n",
         b"GET / HTTP/1.1\r\n\r\n",
         b"GET /\r\n\r\n",
     ],
-    ids=["TLS", "both framings", "two lengths", "negative", "no host", "no version"],
+    ids=["TLS", "both framings", "two lengths", "negative", "long length", "no host", "no version"],
 )
 def test_what_is_no_proper_request_is_refused(sent: bytes) -> None:
     with serving() as server:
