@@ -73,8 +73,9 @@ messages: setup-dev  # the Vietnamese catalogue: our messages and click's; write
 parsing: setup-dev  # docs/parsing.md from the real test data
 	@$(BIN)/python -P tests/bench/parsing.py $${VONGGAC_TEST_DATA:-../shared/data}
 
-kill-test: setup-dev  # 320 kills of the event log's owners, between all steps of a commit and at random
+kill-test: setup-dev  # 320 kills of the event log's owners, between all steps of a commit, and 300 of the service's roles
 	@$(BIN)/python -P tests/bench/kill_log.py 160
+	@$(BIN)/python -P tests/bench/kill_service.py 300
 
 clean:
 	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

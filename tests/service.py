@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -125,12 +126,14 @@ class Service:
         new.replace(path)
 
     def post(self, docs: list[dict[str, Any]], path: str = "/") -> int:
-        """Post NDJSON; the status, or 0 when there was no answer."""
+        """Post NDJSON; the status, 0 when there was no answer, -1 when nobody listened."""
         connection = http.client.HTTPConnection("127.0.0.1", self.http, timeout=30)
         try:
             body = b"".join(orjson.dumps(doc) + b"\n" for doc in docs)
             connection.request("POST", path, body, {"Authorization": f"Bearer {TOKEN}"})
             return connection.getresponse().status
+        except ConnectionRefusedError:
+            return -1
         except (OSError, http.client.HTTPException):
             return 0
         finally:
@@ -173,6 +176,73 @@ class Service:
             assert time.monotonic() < end, self.err[-3000:]
             assert self.process is None or self.process.poll() is None, self.err[-3000:]
             time.sleep(0.05)
+
+
+class Load:
+    """Posts documents and drops files until told to stop; knows what was acknowledged."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.sure: set[int] = set()  # acknowledged, or in a file: exactly once
+        self.asked: set[int] = set()  # posted, no answer: once or not at all, the whole post alike
+        self.stop = threading.Event()
+        self.threads = [threading.Thread(target=self._post), threading.Thread(target=self._drop)]
+        for thread in self.threads:
+            thread.start()
+
+    def end(self) -> None:
+        self.stop.set()
+        for thread in self.threads:
+            thread.join(60)
+
+    def _post(self) -> None:
+        number = 1_000_000
+        while not self.stop.wait(0.002):
+            numbers = range(number, number + 20)
+            number += 20
+            status = self.service.post([cleared(one) for one in numbers])
+            if status >= 0:
+                (self.sure if status == 200 else self.asked).update(numbers)
+
+    def _drop(self) -> None:
+        number = 0
+        while not self.stop.wait(0.15):
+            numbers = range(number, number + 250)
+            number += 250
+            lines = b"".join(orjson.dumps(cleared(one)) + b"\n" for one in numbers)
+            self.service.drop(f"so-yte/{number}.json", lines)
+            self.sure.update(numbers)
+
+
+def hold(service: Service, load: Load) -> None:
+    """Nothing acknowledged lost, nothing doubled: in the log, in its alerts, in the store, events and alerts."""
+
+    def number(doc: dict[str, Any]) -> int:
+        return int(doc["message"].removeprefix("n"))
+
+    def complete() -> bool:
+        stored = service.stored()
+        return (
+            load.sure <= counted(stored, "alert", number).keys()
+            and load.sure <= counted(stored, "event", number).keys()
+        )
+
+    service.until(complete)
+    assert service.stop() == 0
+    stored = service.stored()
+    everything: list[Counter[int]] = [
+        counted(service.logged("events"), "event", number),
+        counted(service.logged("alerts"), "alert", number),
+        counted(stored, "event", number),
+        counted(stored, "alert", number),
+    ]
+    for found in everything:
+        assert load.sure <= found.keys()
+        assert found.keys() <= load.sure | load.asked
+        assert set(found.values()) == {1}
+    assert len({frozenset(found) for found in everything}) == 1, "what is in the log is in the store, and alerted on"
+    shown = {number(alert) for alert in service.shown()}
+    assert load.sure <= shown, "the terminal may repeat, never omit"
 
 
 class _Never:

@@ -5,18 +5,15 @@ from __future__ import annotations
 import random
 import signal
 import socket
-import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 
 from tests.evtx_writer import Record, evtx
-from tests.service import Service, cleared, counted
+from tests.service import Load, Service, counted, hold
 from vonggac.pipeline.pages import pages
 
 SSH = "<38>Mar  1 08:00:00 web1 sshd[{}]: Accepted password for root from 203.0.113.9 port 4711 ssh2"
@@ -139,72 +136,6 @@ def test_roles_run_apart(tmp_path: Path) -> None:
     finally:
         for role in roles:
             role.close()
-
-
-class Load:
-    """Posts documents and drops files until told to stop; knows what was acknowledged."""
-
-    def __init__(self, service: Service) -> None:
-        self.service = service
-        self.sure: set[int] = set()  # acknowledged, or in a file: exactly once
-        self.asked: set[int] = set()  # posted, no answer: once or not at all, the whole post alike
-        self.stop = threading.Event()
-        self.threads = [threading.Thread(target=self._post), threading.Thread(target=self._drop)]
-        for thread in self.threads:
-            thread.start()
-
-    def end(self) -> None:
-        self.stop.set()
-        for thread in self.threads:
-            thread.join(60)
-
-    def _post(self) -> None:
-        number = 1_000_000
-        while not self.stop.wait(0.002):
-            numbers = range(number, number + 20)
-            number += 20
-            status = self.service.post([cleared(one) for one in numbers])
-            (self.sure if status == 200 else self.asked).update(numbers)
-
-    def _drop(self) -> None:
-        number = 0
-        while not self.stop.wait(0.15):
-            numbers = range(number, number + 250)
-            number += 250
-            lines = b"".join(orjson.dumps(cleared(one)) + b"\n" for one in numbers)
-            self.service.drop(f"so-yte/{number}.json", lines)
-            self.sure.update(numbers)
-
-
-def hold(service: Service, load: Load) -> None:
-    """Nothing acknowledged lost, nothing doubled: in the log, in its alerts, in the store, events and alerts."""
-
-    def number(doc: dict[str, Any]) -> int:
-        return int(doc["message"].removeprefix("n"))
-
-    def complete() -> bool:
-        stored = service.stored()
-        return (
-            load.sure <= counted(stored, "alert", number).keys()
-            and load.sure <= counted(stored, "event", number).keys()
-        )
-
-    service.until(complete)
-    assert service.stop() == 0
-    stored = service.stored()
-    everything: list[Counter[int]] = [
-        counted(service.logged("events"), "event", number),
-        counted(service.logged("alerts"), "alert", number),
-        counted(stored, "event", number),
-        counted(stored, "alert", number),
-    ]
-    for found in everything:
-        assert load.sure <= found.keys()
-        assert found.keys() <= load.sure | load.asked
-        assert set(found.values()) == {1}
-    assert len({frozenset(found) for found in everything}) == 1, "what is in the log is in the store, and alerted on"
-    shown = {number(alert) for alert in service.shown()}
-    assert load.sure <= shown, "the terminal may repeat, never omit"
 
 
 def test_kills_under_load_lose_and_double_nothing(service: Service) -> None:
