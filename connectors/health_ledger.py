@@ -9,6 +9,7 @@ All that belongs together is written in one transaction, so that a replay after 
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -27,12 +28,14 @@ try:
 except ImportError:  # no wheel for this platform
     sqlite = sqlite3
 
+_log = logging.getLogger(__name__)
+
 NAME: Final = "health.sqlite"  # under the data folder
 FORMAT: Final = 1  # of the file; a newer one is refused
 _LARGEST: Final = 1 << 28  # bytes of a snapshot
 
 
-class LedgerError(Exception):
+class LedgerError(OSError):
     """The file cannot be used: the message names it and says why."""
 
 
@@ -41,6 +44,7 @@ class HealthLedger:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._unsaved: list[Day] = []
         with self._open() as db:
             found = int(db.execute("PRAGMA user_version").fetchone()[0])
             if found > FORMAT:
@@ -67,9 +71,11 @@ class HealthLedger:
         """Write snapshot, positions and the rows of days that are over, all or nothing; durable when it returns.
 
         A row that stands already, equal, is no second row (a replay); one with other content is refused and given as
-        Bad, the first stays. Positions that are not named stay. Raises LedgerError.
+        Bad and to the log, the first stays. Positions that are not named stay. Raises LedgerError (an OSError); the
+        rows are kept then, and written with the next `save`.
         """
         refused: list[Bad] = []
+        self._unsaved = days = [*self._unsaved, *days]
         packed = zstandard.ZstdCompressor(level=3).compress(snapshot)
         with self._open() as db:
             db.execute("BEGIN IMMEDIATE")
@@ -90,6 +96,9 @@ class HealthLedger:
             db.execute("UPDATE state SET snapshot = ?, number = ?, hash = ?", (packed, number, before))
             db.executemany("INSERT OR REPLACE INTO positions VALUES (?, ?)", list(positions.items()))
             db.execute("COMMIT")
+        self._unsaved = []
+        for bad in refused:
+            _log.error("%s", bad)
         return refused
 
     def rows(self, since: str = "") -> Iterator[Row]:

@@ -65,6 +65,18 @@ def test_another_row_for_the_same_day_is_refused_and_said(ledger: HealthLedger) 
     assert ledger.load() == (b"new", {PART: 3})
 
 
+def test_rows_of_a_save_that_failed_come_with_the_next(ledger: HealthLedger, tmp_path: Path) -> None:
+    db = sqlite3.connect(tmp_path / "health.sqlite", isolation_level=None)
+    db.execute("CREATE TRIGGER full BEFORE UPDATE ON state BEGIN SELECT RAISE(ABORT, 'disk is full'); END")
+    with pytest.raises(OSError, match=r"health\.sqlite: disk is full"):
+        ledger.save(b"1", {PART: 1}, [day(1)])
+    assert list(ledger.rows()) == [], "all or nothing"
+    db.execute("DROP TRIGGER full")
+    db.close()
+    ledger.save(b"2", {PART: 2}, [day(2)])
+    assert [row.body[8:18] for row in ledger.rows()] == ["2026-03-01", "2026-03-02"]
+
+
 def test_rows_can_neither_be_changed_nor_deleted_nor_put_between(ledger: HealthLedger, tmp_path: Path) -> None:
     ledger.save(b"{}", {}, [day(1), day(2)])
     db = sqlite3.connect(tmp_path / "health.sqlite")
