@@ -26,8 +26,10 @@ from vonggac.query import (
     Sort,
     Terms,
     Test,
+    Text,
     Value,
     address_key,
+    holds_text,
     network,
     places,
     text_of,
@@ -116,8 +118,19 @@ class Compiled:
                 return "(" + " OR ".join(["false", *map(self._condition, of)]) + ")"
             case Not(of):
                 return f"(NOT {self._condition(of)})"
+            case Text(value):
+                return self._anywhere(fold(value))
             case Test():
                 return self._test(where)
+
+    def _anywhere(self, folded: str) -> str:
+        """Look into the records that can hold a text: only these are parsed.
+
+        `folded(raw)` tells it, but where an escape may stand for the letter, or be one letter with an accent after it.
+        """
+        p, q = self._value(folded), self._value(orjson.dumps(folded).decode()[1:-1])
+        unsure = "(NOT plain AND contains(raw, chr(92)))"
+        return f"(CASE WHEN {unsure} OR contains(folded(raw), {q}) THEN holds_text(raw, {p}) ELSE false END)"
 
     def _test(self, test: Test) -> str:
         passes = self._passing(test)
@@ -198,6 +211,7 @@ class Compiled:
 def prepare(con: Any) -> None:
     """Give a connection the functions that the statements name."""
     con.create_function("address_key", _address_key, ["VARCHAR"], "VARCHAR", null_handling="special")
+    con.create_function("holds_text", _holds_text, ["VARCHAR", "VARCHAR"], "BOOLEAN", null_handling="special")
     before, after = _FOLD_BEFORE, _FOLD_AFTER
     con.execute(
         "CREATE TEMP MACRO folded(x) AS CASE WHEN strlen(x) = length(x) THEN lower(x) ELSE replace(translate(lower("
@@ -234,6 +248,10 @@ def _own(field: str) -> str | None:
 
 def _address_key(text: str | None) -> str | None:
     return None if text is None or len(text) > _LONG else address_key(text)
+
+
+def _holds_text(raw: str, folded: str) -> bool:
+    return holds_text(orjson.loads(raw), folded)
 
 
 def _paths(field: str) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from connectors._parquet import micros, moment
-from vonggac.query import And, Condition, Histogram, Not, Op, Or, Query, Sort, Terms, Test
+from vonggac.query import And, Condition, Histogram, Not, Op, Or, Query, Sort, Terms, Test, Text
 from vonggac.storeport import Page
 
 Message = dict[str, Any]
@@ -101,6 +101,8 @@ def _where_out(where: Condition) -> list[Any]:
             return ["or", *map(_where_out, of)]
         case Not(of):
             return ["not", _where_out(of)]
+        case Text(text):
+            return ["text", text]
         case Test(field, op, value):
             return ["test", field, str(op), value]
 
@@ -113,6 +115,8 @@ def _where_in(data: list[Any]) -> Condition:
             return Or(tuple(map(_where_in, of)))
         case ["not", of]:
             return Not(_where_in(of))
+        case ["text", text]:
+            return Text(text)
         case ["test", field, op, value]:
             return Test(field, Op(op), tuple(value) if isinstance(value, list) else value)
     msg = f"no condition: {str(data)[:80]}"

@@ -79,6 +79,13 @@ class Test:
 
 
 @dataclass(frozen=True, slots=True)
+class Text:
+    """Some text or whole number of the event, at any depth, holds this text, folded. Names of fields do not count."""
+
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
 class And:
     """All of them; no conditions: true."""
 
@@ -99,7 +106,7 @@ class Not:
     of: Condition
 
 
-Condition = Test | And | Or | Not
+Condition = Test | Text | And | Or | Not
 
 
 class Sort(StrEnum):
@@ -177,8 +184,27 @@ def holds(where: Condition, doc: Mapping[str, Any]) -> bool:
             return any(holds(one, doc) for one in of)
         case Not(of):
             return not holds(of, doc)
+        case Text(value):
+            return holds_text(doc, fold(value))
         case Test():
             return any(_passes(where, text) for text in values(doc, where.field))
+
+
+def holds_text(doc: Mapping[str, Any], folded: str) -> bool:
+    """Say whether a text or whole number anywhere in the event holds this folded text."""
+    waiting: list[Any] = [doc]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Mapping):
+            waiting += node.values()
+        elif isinstance(node, list):
+            waiting += node
+        elif isinstance(node, str):
+            if folded in fold(node):
+                return True
+        elif isinstance(node, int) and not isinstance(node, bool) and folded in str(node):
+            return True
+    return False
 
 
 def time_of(doc: Mapping[str, Any], appended: datetime) -> datetime:

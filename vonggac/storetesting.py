@@ -13,7 +13,7 @@ import orjson
 import pytest
 
 from vonggac.logport import Batch, Part, Positions
-from vonggac.query import And, Histogram, Not, Op, Or, Query, Sort, Terms, Test
+from vonggac.query import And, Histogram, Not, Op, Or, Query, Sort, Terms, Test, Text
 from vonggac.storeport import EventStore, Page, Stopped, TooSlow
 from vonggac.testing import NOW
 
@@ -237,6 +237,12 @@ _OPERATORS: Final = (
     (Test("zeek.ok", Op.EQ, True), (2,)),
     (Test("threat.technique.id", Op.EQ, "t1003"), (3,)),
     (Test("threat.technique.id", Op.PREFIX, "T1059"), (3,)),
+    (Text("ws-đà"), (0,)),
+    (Text(r"C:\USERS\a"), (1,)),
+    (Text("4624"), (0,)),
+    (Text("t1003"), (3,)),
+    (Text("Image"), ()),  # the name of a field
+    (Not(Text("ws")), (2,)),
     (Not(Test("host.name", Op.EXISTS)), (2,)),
     (And((Test("host.name", Op.PREFIX, "ws"), Test(_IMAGE, Op.EXISTS))), (1,)),
     (Or((Test("zeek.ok", Op.EXISTS), Test("host.name", Op.EQ, "ws-02"))), (1, 2)),

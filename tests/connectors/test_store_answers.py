@@ -15,7 +15,7 @@ from connectors._parquet import row_of
 from connectors._querysql import prepare
 from connectors.embedded_store import EmbeddedStore
 from vonggac.event import fold
-from vonggac.query import And, Condition, Histogram, Not, Op, Or, Query, Sort, Terms, Test, holds, time_of, values
+from vonggac.query import And, Condition, Histogram, Not, Op, Or, Query, Sort, Terms, Test, Text, holds, time_of, values
 from vonggac.storetesting import ask, batch_of, ids, upto
 from vonggac.testing import NOW
 
@@ -60,6 +60,7 @@ def single() -> st.SearchStrategy[Condition]:
         st.builds(Test, field, st.just(Op.IN), st.lists(scalar, max_size=3).map(tuple)),
         st.builds(Test, field, st.sampled_from([Op.PREFIX, Op.CONTAINS]), TEXTS),
         st.builds(Test, field, st.just(Op.EXISTS)),
+        st.builds(Text, TEXTS | st.sampled_from(["event", "\u0301", "n\u0301", "46"])),
         st.builds(Test, field, st.just(Op.CIDR), st.sampled_from(["192.0.2.0/24", "2001:db8::/32", "0.0.0.0/0"])),
     )
 

@@ -18,10 +18,10 @@ from vonggac.cli.inputs import moment, unwritten
 from vonggac.cli.show import wants_json
 from vonggac.cli.unit import FILE as UNITS
 from vonggac.hunting.answers import COLUMNS, Answer, Rows, SqlAnswer
-from vonggac.hunting.where import WhereError, free_text, parse, written
+from vonggac.hunting.where import WhereError, parse, written
 from vonggac.i18n import _
 from vonggac.people.units import DEFAULT, below, saved
-from vonggac.query import And, Condition, Query, Sort, check_field
+from vonggac.query import And, Condition, Query, Sort, Text, check_field
 from vonggac.reading.times import zone
 from vonggac.settings import Settings
 from vonggac.storeport import Failed, Stopped, TooMuch, TooSlow
@@ -43,7 +43,7 @@ _EYE: Final = ("@timestamp", "host.name", "event.dataset", "event.code", "user.n
 )
 @click.argument("sql", required=False, metavar="[SQL]")
 @click.option("--where", metavar="TEXT", help=_("events that answer to this condition"))
-@click.option("--text", metavar="WORD", help=_("events that hold this text in a message, command line, name, path …"))
+@click.option("--text", metavar="WORD", help=_("events that hold this text anywhere"))
 @click.option("--since", metavar="T", help=_("events from then on: ISO 8601, or 24h, 7d before now"))
 @click.option("--until", metavar="T", help=_("events before then"))
 @click.option("--sort", type=click.Choice([one.value for one in Sort]), help=_("the order of rows; newest first"))
@@ -167,7 +167,7 @@ def _events(context: Context, asked: dict[str, Any], form: Form) -> _Question:
     if asked["where"] is not None:
         conditions.append(_where(asked["where"]))
     if asked["text"] is not None:
-        conditions.append(free_text(asked["text"]))
+        conditions.append(Text(asked["text"]))
     where = conditions[0] if len(conditions) == 1 else And(tuple(conditions))
     try:
         query = Query(where, since, until, Sort(asked["sort"] or Sort.NEWEST))

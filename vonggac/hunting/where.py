@@ -9,6 +9,7 @@ r"""The text of `--where` as a condition of the query model, and back.
 - A value is a text in "…" or '…', a number, or a bare word. A quote within is doubled: `'it''s'`. A backslash
   stands for itself, since Windows paths are what people paste here.
 - A number compares as a number (`vonggac.query`); in quotes it compares as text.
+- A text in quotes that stands alone is looked for in the whole event: `"mimikatz" and host.name = ws01`.
 - A field may be quoted too, for names with blanks.
 """
 
@@ -19,30 +20,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from vonggac.i18n import later
-from vonggac.query import MAX_SIZE, NUMBER, And, Condition, Not, Op, Or, Test, Value, check_field
+from vonggac.query import MAX_SIZE, NUMBER, And, Condition, Not, Op, Or, Test, Text, Value, check_field
 
 MAX_LENGTH: Final = 128 << 10  # characters; as much as one argument of a program can hold
 MAX_TESTS: Final = 500
 #: levels of `(` and `not`: each makes at most an Or and an And of the model's 32, and one more for a last `!=`
 MAX_LEVELS: Final = 14
-
-TEXTS: Final = (
-    "message",
-    "event.original",
-    "process.command_line",
-    "process.parent.command_line",
-    "process.executable",
-    "file.path",
-    "url.original",
-    "dns.question.name",
-    "host.name",
-    "user.name",
-    "source.ip",
-    "destination.ip",
-    "destination.domain",
-    "user_agent.original",
-    "rule.name",
-)
 
 
 class WhereError(ValueError):
@@ -73,13 +56,10 @@ def written(where: Condition) -> str:
             return f"{_name(test.field)} != {_literal(test.value)}"
         case Not(of):
             return f"not {_grouped(of, (Or, And))}"
+        case Text(text):
+            return _quoted(text)
         case Test(field, op, value):
             return f"{_name(field)} {_SIGN.get(op, op.value)} {_literal(value)}".rstrip()
-
-
-def free_text(word: str) -> Condition:
-    """Look for a text in every field that people read (`TEXTS`)."""
-    return Or(tuple(Test(field, Op.CONTAINS, word) for field in TEXTS))
 
 
 # ------------------------------------------------------------------- reading
@@ -183,6 +163,8 @@ class _Parser:
         if self._tests > MAX_TESTS:
             raise self._wrong(_FEWER)
         field = self._take().text
+        if here.kind == "text" and self._alone():
+            return Text(field)
         try:
             check_field(field)
         except ValueError:
@@ -199,6 +181,10 @@ class _Parser:
         if self._skip("not"):
             return Not(self._worded(field, _AFTER_NOT))
         return self._worded(field, _WORDS)
+
+    def _alone(self) -> bool:
+        here = self._next
+        return here.kind == "end" or here.keyword in ("and", "or") or (here.kind == "sign" and here.text == ")")
 
     def _worded(self, field: str, wanted: str) -> Condition:
         match self._next.keyword:
@@ -323,7 +309,7 @@ _OPS: Final = {
 }
 _SIGN: Final = {Op.EQ: "=", Op.LT: "<", Op.LTE: "<=", Op.GT: ">", Op.GTE: ">=", Op.PREFIX: "startswith"}
 _SHORTER: Final = later("a shorter text (131,072 characters at most)")
-_FIELD: Final = later("a field's name such as process.name, `not` or `(`")
+_FIELD: Final = later("a field's name such as process.name, a text in quotes, `not` or `(`")
 _WORDS: Final = later("one of = != < <= > >= in like startswith contains cidr exists")
 _AFTER_NOT: Final = later("one of in like startswith contains cidr exists")
 _SIGNS: Final = later("one of = != < <= > >=")

@@ -87,6 +87,7 @@ def test_the_newest_first_or_the_oldest_within_times_of_viet_nam(vonggac: Comman
     assert names(vonggac("hunt", *span)) == ["p2", "p1"]
     assert names(vonggac("hunt", "--since", "5m")) == []
     assert names(vonggac("hunt", "--text", "P3 /c")) == ["p3"]
+    assert names(vonggac("hunt", "--where", '"p3 /C" or "p1 /c"')) == ["p3", "p1"]
 
 
 def test_sql_and_where_and_a_count(vonggac: Command, save: Callable[..., None]) -> None:

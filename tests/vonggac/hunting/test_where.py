@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vonggac.hunting.where import MAX_LENGTH, MAX_LEVELS, MAX_TESTS, WhereError, parse, written
-from vonggac.query import And, Condition, Not, Op, Or, Query, Test
+from vonggac.query import And, Condition, Not, Op, Or, Query, Test, Text
 
 A, B, C = (Test(name, Op.EQ, 1) for name in "abc")
 
@@ -45,6 +45,8 @@ A, B, C = (Test(name, Op.EQ, 1) for name in "abc")
         ("winlog.event_data.TargetUserName = x", Test("winlog.event_data.TargetUserName", Op.EQ, "x")),
         ('"Target User" = x', Test("Target User", Op.EQ, "x")),
         ('"in" = x', Test("in", Op.EQ, "x")),
+        ('"mimi katz"', Text("mimi katz")),
+        ('"x" and not ("y" or a=1)', And((Text("x"), Not(Or((Text("y"), A)))))),
         ("like = x", Test("like", Op.EQ, "x")),
     ],
 )
@@ -76,6 +78,8 @@ def test_a_backslash_stands_for_itself_and_a_quote_is_doubled(text: str, value: 
         ("process.name", 13, "", "one of = !="),
         ("process.name = ", 16, "", "a value"),
         ("process.name is cmd", 14, "is", "one of = !="),
+        ('"x" "y"', 5, '"y"', "one of = !="),
+        ("mimikatz", 9, "", "one of = !="),
         ("a not x", 7, "x", "one of in like"),
         ("a = b c", 7, "c", "`and`, `or` or the end"),
         ("a = and b = 1", 5, "and", "only in quotes"),
@@ -156,8 +160,9 @@ _TESTS = st.one_of(
     st.builds(Test, _FIELDS, st.just(Op.EXISTS)),
     st.builds(Test, _FIELDS, st.just(Op.CIDR), st.ip_addresses().map(str)),
 )
+_TEXTS = st.builds(Text, st.text())
 _CONDITIONS = st.recursive(
-    _TESTS,
+    _TESTS | _TEXTS,
     lambda inner: st.one_of(
         st.builds(Not, inner),
         st.builds(And, st.lists(inner, min_size=2, max_size=3).map(tuple)),
