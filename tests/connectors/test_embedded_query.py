@@ -9,9 +9,9 @@ import pytest
 
 from connectors.embedded_query import QueryProcess, Table
 from connectors.embedded_store import EmbeddedStore
-from vonggac.query import And, Histogram, Not, Op, Or, Query, Sort, Terms, Test
+from vonggac.query import And, Histogram, Not, Op, Or, Query, Sort, Terms, Test, Text
 from vonggac.storeport import Page
-from vonggac.storetesting import ask, batch_of, ids, upto
+from vonggac.storetesting import ask, batch_of, upto
 
 UNITS = frozenset({""})
 GO_ON = threading.Event()  # never set
@@ -48,7 +48,7 @@ def test_a_query_is_answered_as_the_store_answers_it(store: EmbeddedStore, proce
     for query in (
         Query(),
         Query(sort=Sort.OLDEST, size=1),
-        Query(And((Test("host.name", Op.PREFIX, "ws"), Not(Test("process.pid", Op.EQ, 7)))), count=True),
+        Query(And((Test("host.name", Op.PREFIX, "ws"), Not(Test("process.pid", Op.EQ, 7)), Text("ws"))), count=True),
         Query(Or((Test("host.name", Op.IN, ("ws-04", "x")), Test("host.ip", Op.CIDR, "192.0.2.0/24")))),
         Query(size=0, count=True, terms=Terms("host.name", 5), histogram=hour),
     ):
