@@ -149,9 +149,11 @@ def write(con: DuckDBPyConnection, rows: Rows, scratch: Path, target: Path) -> i
             name = f"rows{start}"
             con.register(name, _columns(rows, part, encode))
             names.append(name)
-        # S608: all of it is ours
-        lists = "SELECT *, from_json(s, '[\"VARCHAR\"]') AS v"
-        selects = [f"SELECT {_SELECT} FROM ({lists} FROM {name})" for name in names]  # noqa: S608
+        selects = []
+        if names:
+            slices = " UNION ALL ".join(f"FROM {name}" for name in names)
+            lists = f"SELECT *, from_json(s, '[\"VARCHAR\"]') AS v FROM ({slices})"  # noqa: S608 (ours)
+            selects.append(f"SELECT {_SELECT} FROM ({lists})")  # noqa: S608 (ours)
         if rows.odd:
             write_lines((orjson.dumps(row) for row in rows.odd), scratch)
             selects.append(rows_of(scratch))
@@ -170,6 +172,7 @@ def _columns(rows: Rows, part: slice, encode: Callable[[Any], bytes]) -> dict[st
         "t": np.array(rows.times[part], dtype=np.int64),
         "a": np.array(rows.appended[part], dtype=np.int64),
         "n": np.array(rows.numbers[part], dtype=np.int64),
+        "ascii": np.array([raw.isascii() for raw in rows.raws[part]], dtype=np.bool_),
     }
 
 
@@ -225,7 +228,7 @@ def _select() -> str:
 
     # one of a thousand has \u or \/ at all; of those most are C:\\users, which is no escape
     plain = (
-        r"strlen(raw) = length(raw) AND CASE WHEN regexp_matches(raw, '\\[u/]') "
+        r"ascii AND CASE WHEN regexp_matches(raw, '\\[u/]') "
         r"THEN NOT regexp_matches(replace(raw, '\\', ''), '\\[u/]') ELSE true END"
     )
     return ", ".join(

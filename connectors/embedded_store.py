@@ -16,6 +16,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -45,7 +46,8 @@ MERGE_STEPS: Final = STEPS
 _SAMPLE: Final = 4 << 10
 _REASON: Final = 200
 _PAIR: Final = 2  # files that can be joined, at least
-_ROW_GROUPS: Final = (20_480, 2_048)  # rows that a join holds in memory: as many as one can
+_ROW_GROUPS: Final = (8_192, 1_024)  # rows that a join holds in memory: as many as one can
+_HALVED: Final = 8 << 20  # bytes of records from which on a save becomes two files
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class Limits:
 
     memory: str = "256MB"  # DuckDB's, each connection
     rows: int = 50_000  # a file that is saved
-    bytes: int = 32 << 20  # of records in it
+    bytes: int = 24 << 20  # of records in it
     threads: int = 2  # DuckDB's, of whoever saves
     small: int = 25_000  # rows; only smaller files are merged
     merged: int = 200_000  # rows of a merged file, at most
@@ -91,6 +93,7 @@ class EmbeddedStore:
             folder.mkdir(parents=True, exist_ok=True, mode=0o750)
         self.catalogue = Catalogue(root / "catalogue.sqlite")
         self._engine = Engine(self._events, self.limits.memory, min(self.limits.threads, os.cpu_count() or 1))
+        self._joiner = Engine(self._events, self.limits.memory)  # on one thread: less memory, and the others go on
         self._maker = Maker(lambda record: save_blob(self._blobs, record, self._world.sync))
         self._lock: int | None = None
         self._clean = False  # no file in the folders that the catalogue does not know
@@ -109,14 +112,20 @@ class EmbeddedStore:
         """
         self._own()
         made, n = _Made(), self.catalogue.numbered()
-        for runs in portions(batches, self.catalogue.positions(), self.limits.rows, self.limits.bytes, n):
-            rows = Rows()
-            for run in runs:
-                told = partial(self._bad, run, made)
-                self._maker.add(rows, run.records, micros(run.appended), run.number, told)  # 1
-            n = runs[-1].number + len(runs[-1].records)
-            if len(rows):
-                self._write(rows, runs, made)  # 2
+        size = min(self.limits.bytes, max(_HALVED // 2, sum(sum(map(len, one.records)) for one in batches) // 2 + 1))
+        writing: Future[None] | None = None
+        with ThreadPoolExecutor(1, "store-write") as pool:  # it writes one file while the next one's records are read
+            for runs in portions(batches, self.catalogue.positions(), self.limits.rows, size, n):
+                rows = Rows()
+                for run in runs:
+                    told = partial(self._bad, run, made)
+                    self._maker.add(rows, run.records, micros(run.appended), run.number, told)  # 1
+                n = runs[-1].number + len(runs[-1].records)
+                if writing is not None:
+                    writing.result()
+                writing = pool.submit(self._write, rows, runs, made) if len(rows) else None  # 2
+            if writing is not None:
+                writing.result()
         self._record(made.pieces, [], upto, numbered=n)  # 3
         return made.bads
 
@@ -162,6 +171,7 @@ class EmbeddedStore:
             gone += self._join([piece for piece in group if self._sound(piece)])
             if limit_s is not None and time.monotonic() - began >= limit_s:
                 break
+        self._joiner.close()
         self.sweep()
         return gone
 
@@ -203,6 +213,7 @@ class EmbeddedStore:
     def close(self) -> None:
         """Let go of the lock and of DuckDB's memory. May be called twice."""
         self._engine.close()
+        self._joiner.close()
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -238,7 +249,7 @@ class EmbeddedStore:
         name = _new_name()
         scratch = self._events / f"{name}.ndjson.tmp"
         try:
-            digest = self._file(name, len(rows), lambda con, target: write(con, rows, scratch, target))
+            digest = self._file(name, len(rows), self._engine, lambda con, to: write(con, rows, scratch, to))
         except duckdb.OutOfMemoryException:
             if len(rows) > 1:
                 for half in rows.halves():
@@ -252,14 +263,14 @@ class EmbeddedStore:
             scratch.unlink(missing_ok=True)
         made.pieces.append(piece_of(rows, name, self._path(name).stat().st_size, digest))
 
-    def _file(self, name: str, rows: int, fill: Callable[[DuckDBPyConnection, Path], int]) -> str:
+    def _file(self, name: str, rows: int, engine: Engine, fill: Callable[[DuckDBPyConnection, Path], int]) -> str:
         """Let `fill` write a file of so many rows, and bring it to the disk under its name; give its SHA-256."""
         import duckdb
 
         temporary = self._events / f"{name}.tmp"
         self._clean = False
         try:
-            written = fill(self._engine.con, temporary)
+            written = fill(engine.con, temporary)
             if written != rows:
                 msg = f"{written} rows written of {rows}"
                 raise OSError(msg)
@@ -270,7 +281,7 @@ class EmbeddedStore:
             temporary.rename(self._path(name))
             sync_file(self._events, self._world.sync)
         except duckdb.Error as error:
-            self._engine.close()  # it may be of no use any more
+            engine.close()  # it may be of no use any more
             if isinstance(error, duckdb.IOException):
                 raise OSError(str(error)) from error
             raise
@@ -290,7 +301,7 @@ class EmbeddedStore:
         for rows in _ROW_GROUPS:
             try:
                 fill = partial(copy_files, paths, rows=rows)
-                digest = self._file(name, sum(one.rows for one in group), fill)
+                digest = self._file(name, sum(one.rows for one in group), self._joiner, fill)
             except duckdb.OutOfMemoryException:
                 continue
             except (OSError, duckdb.Error) as error:
@@ -319,11 +330,11 @@ class EmbeddedStore:
         import duckdb
 
         try:
-            read_whole(self._engine.con, self._path(piece.name))
+            read_whole(self._joiner.con, self._path(piece.name))
         except duckdb.OutOfMemoryException:
-            self._engine.close()
+            self._joiner.close()
         except duckdb.Error as error:
-            self._engine.close()
+            self._joiner.close()
             self.catalogue.mark_damaged(piece.name, " ".join(str(error).split())[:_REASON])
             return False
         return True
