@@ -22,6 +22,7 @@ _LOW_RISES_ALL: Final = 0.0005  # an hour: over all hours it is to hold the nigh
 _DOUBTED: Final = 3  # what is wrong so often in a row is the new usual
 _NAME_RISES: Final = 0.02
 _GAP_FADES: Final = 0.95  # a day
+_STEADY_S: Final = 60.0  # a wrong clock is wrong by the same; a backlog that is caught up is not
 
 
 class Usual(msgspec.Struct, array_like=True):
@@ -171,7 +172,7 @@ class Trail(msgspec.Struct, array_like=True):
         self.offsets = []
         self.clocks = [*self.clocks, middle][-FIVES:]
         self.hour_offsets.append(middle)
-        if len(self.clocks) < FIVES or max(self.clocks) - min(self.clocks) > max(60.0, 0.2 * abs(middle)):
+        if len(self.clocks) < FIVES or max(self.clocks) - min(self.clocks) > _STEADY_S:
             return None
         return median(self.clocks)
 

@@ -185,7 +185,8 @@ def test_a_clock_that_is_ten_minutes_wrong_is_told_once(fold: Fold, offset: floa
 
 
 def test_a_backlog_and_a_rare_late_event_are_no_wrong_clock(fold: Fold) -> None:
-    assert play(fold, 0, 0.2, lambda at: steady(offset_s=max(7_200.0 - 5 * (at - START), 0.5))) == []
+    assert play(fold, 0, 0.1, lambda at: steady(offset_s=max(7_200.0 - 5 * (at - START), 0.5))) == []
+    assert play(fold, 0.1, 0.2, lambda at: steady(offset_s=2_592_000.0 - 2 * (at - START))) == [], "an old log is read"
     assert play(fold, 0.2, 0.5, lambda at: steady(offset_s=4_000.0 if at % 1_200 == 0 else 1.0)) == []
 
 

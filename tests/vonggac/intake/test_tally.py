@@ -1,5 +1,6 @@
 """What every source sent is counted where it comes in."""
 
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vonggac.event import Event
+from vonggac.event import Bad, Event
 from vonggac.health.measure import read
+from vonggac.intake.inlet import Delivery, Inlet
 from vonggac.intake.tally import Tally
+from vonggac.people.units import Unit, Units
 from vonggac.testing import make_event
 
 AT = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
@@ -177,6 +180,27 @@ def test_a_clock_that_jumps_ends_the_slot(tally: Tally, jump: int) -> None:
     assert (one["events"], one["seconds"]) == (1, 10)
     seen(tally, event())
     assert told(tally, later(jump + 30))[0]["seconds"] == 30
+
+
+def test_threads_lose_no_count(tally: Tally) -> None:
+    def send() -> None:
+        for number in range(200):
+            seen(tally, event(f"pc{number % 7}"), event("pc1"), failed=0)
+
+    threads = [threading.Thread(target=send) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(one["events"] for one in told(tally, later(10))) == 1_600
+
+
+def test_the_inlet_counts_what_it_is_given(tally: Tally) -> None:
+    inlet = Inlet(Units([Unit("so-yte", "Sở Y tế", None, ("pc1",), ())]), tally, lambda: AT)
+    inlet.put(Delivery("json", [make_event(host__name="pc1"), Bad("x", "line 2", "no JSON")], "test"))
+    (one,) = told(tally, later(10))
+    assert one["source"] == {"collector": "json", "host": "pc1", "unit": "so-yte"}
+    assert (one["events"], one["failed"]) == (1, 1)
 
 
 json = st.recursive(
