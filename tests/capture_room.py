@@ -181,7 +181,9 @@ def filtered_while_down() -> list[str]:
         wait(lambda: not ring.down)
         send([*PLAIN, TAGGED])
         frames: list[Frame] = []
-        wait(lambda: bool(frames.extend(ring.read()) or frames))
+        while not frames:
+            frames = ring.read()
+            time.sleep(0.01)
     return [frame.data.hex() for frame in frames]
 
 

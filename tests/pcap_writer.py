@@ -114,10 +114,11 @@ def stream(
     dport: int = 80,
     start: float = START,
     close: bool = True,
+    seq: int = 1000,
 ) -> list[Packet]:
     """Give a TCP conversation, 10 ms a packet: handshake, the parts (True = from the client), FIN both ways."""
     out: list[Packet] = []
-    at = {True: 1000, False: 5000}
+    at = {True: seq, False: seq + 4000}
 
     def send(mine: bool, flags: int, payload: bytes = b"") -> None:
         ends = (client, sport, server, dport) if mine else (server, dport, client, sport)

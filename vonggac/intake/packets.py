@@ -24,7 +24,6 @@ from vonggac.reading.flows import Told
 from vonggac.reading.liveflows import LiveFlows
 from vonggac.reading.tshark import rows_command
 
-_WAITING: Final = 4 << 20  # bytes that tshark may be behind before the ring is left to fill
 _BATCH: Final = 500
 _TICK_S: Final = 0.5
 _TOLD_S: Final = 3600.0
@@ -136,7 +135,7 @@ class _Work:
         try:
             self._look()
             while not stop.is_set():
-                self._turn(0.1, watch=self._up and self._dissector.waiting < _WAITING)
+                self._turn(0.1, watch=self._up and not self._dissector.full)
                 if time.monotonic() - self._tick >= _TICK_S:
                     self._every_tick()
         except OSError as error:
@@ -201,6 +200,7 @@ class _Work:
         while not self._dissector.idle and time.monotonic() < end:
             self._turn(0.1, watch=False)
         self._dissector.give_up()
+        self._turn(0, watch=False)
         self._tell(self._flows.flush())
         self._numbers()
         self._summary()

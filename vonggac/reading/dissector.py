@@ -13,16 +13,19 @@ import struct
 import subprocess
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from vonggac.event import Bad
-from vonggac.reading.afpacket import Frame
+from vonggac.reading.afpacket import ETHERNET, Frame
 from vonggac.reading.packets import Packet
 from vonggac.reading.programs import ENVIRON, Bounds, confined
+from vonggac.reading.shortcut import Shortcut
 from vonggac.reading.tshark import Rows, noise, rows_command
 
 _CHUNK: Final = 256 << 10
+_WAITING: Final = 4 << 20  # bytes that tshark may be behind
+_FLIGHT: Final = 30_000  # packets, too
 _SAID: Final = 8 << 10
 _HANGS_S: Final = 20.0  # without a row while packets wait for theirs
 _AGAIN_S: Final = 1.0  # after a death
@@ -41,39 +44,50 @@ class Dissector:
         self._path, self._link, self._hangs_s = path, link, hangs_s
         self._command = [*rows_command(), "-l", "-r", "-"]  # -l: each row at once
         self._noise = noise()
-        self._flight: deque[bytes] = deque()  # what has no row yet, as records of the file
+        #: what is not told yet, in order: records of the file that have no row, and packets that need none
+        self._flight: deque[bytes | Packet] = deque()
+        self._told = 0  # the number of the packet that left the flight last
+        self._ready: list[Packet | Bad] = []
+        self._record = b""  # whose row is at hand
+        self._shortcut = Shortcut() if link == ETHERNET else None
         self._out = bytearray()  # what is not yet written
         self._said = b""
         self.lost = self.restarts = 0
-        self._rows = Rows(path)
+        self._rows = Rows(path, self._numbers())
         self._process: subprocess.Popen[bytes] | None = None
         self._again = self._heard = 0.0
         self._start()
 
     @property
-    def waiting(self) -> int:
-        """Bytes that tshark did not take yet."""
-        return len(self._out)
+    def full(self) -> bool:
+        """Say whether enough waits for tshark: give no more until it caught up."""
+        return len(self._out) >= _WAITING or len(self._flight) >= _FLIGHT
 
     @property
     def idle(self) -> bool:
-        """Say whether each packet has its row."""
-        return not self._flight
+        """Say whether each packet is told."""
+        return not self._flight and not self._ready
 
     def give(self, frames: Iterable[Frame]) -> None:
         """Take frames to be dissected, in order."""
-        pack, out, flight = _RECORD.pack, self._out, self._flight
+        pack, out, flight, shortcut = _RECORD.pack, self._out, self._flight, self._shortcut
+        number = self._told + len(flight)
         if not flight:
             self._heard = time.monotonic()
-        for seconds, nanoseconds, size, data in frames:
+        for frame in frames:
+            number += 1
+            if shortcut and (packet := shortcut.take(number, frame)):
+                flight.append(packet)
+                continue
+            seconds, nanoseconds, size, data = frame
             record = pack(seconds, nanoseconds, len(data), size) + data
             flight.append(record)
             out += record
+        self._advance()
 
     def turn(self, wait_s: float, watch: int = -1) -> tuple[list[Packet | Bad], bool]:
         """Wait until something can be done; give the packets that are ready and whether `watch` can be read."""
-        found: list[Packet | Bad] = []
-        process = self._process
+        process, found, self._ready = self._process, self._ready, []
         if process is None:
             time.sleep(max(0.0, min(wait_s, self._again - time.monotonic())))
             if time.monotonic() >= self._again:
@@ -87,7 +101,7 @@ class Dissector:
             poll.register(ends[0], select.POLLOUT)
         poll.register(ends[1], select.POLLIN)
         poll.register(ends[2], select.POLLIN)
-        ready = dict(poll.poll(wait_s * 1000))
+        ready = dict(poll.poll(0 if found else wait_s * 1000))
         dead = False
         if ends[0] in ready:
             self._write(ends[0])
@@ -96,15 +110,17 @@ class Dissector:
         if ends[1] in ready:
             data = os.read(ends[1], _CHUNK)
             dead = not data
-            before = self._rows.count
-            found.extend(self._rows.feed(data))
-            for _ in range(min(self._rows.count - before, len(self._flight))):
-                self._flight.popleft()
+            for row in self._rows.feed(data):
+                self._ready.append(row)
+                if self._shortcut and isinstance(row, Packet):
+                    self._shortcut.learn(row, self._record[_RECORD.size :])
+            self._advance()
+            found, self._ready = found + self._ready, []
             self._heard = time.monotonic()
         if dead:
-            found.append(self._died(""))
+            found += self._died("")
         elif self._flight and time.monotonic() - self._heard > self._hangs_s:
-            found.append(self._died(f"gave nothing for {self._hangs_s:g} s"))
+            found += self._died(f"gave nothing for {self._hangs_s:g} s")
         return found, watch in ready
 
     def rest(self) -> None:
@@ -113,7 +129,9 @@ class Dissector:
 
     def give_up(self) -> None:
         """Wait for no more rows: what has none is lost."""
-        self.lost += len(self._flight)
+        self.lost += sum(isinstance(one, bytes) for one in self._flight)
+        self._ready += [one for one in self._flight if isinstance(one, Packet)]
+        self._told += len(self._flight)
         self._flight.clear()
 
     def close(self) -> None:
@@ -141,10 +159,11 @@ class Dissector:
         if process.stdin:
             os.set_blocking(process.stdin.fileno(), False)
         self._process, self._said = process, b""
-        self._rows = Rows(self._path, self._rows.count)
+        self._rows = Rows(self._path, self._numbers())
         self._out = bytearray(_HEAD.pack(*_FILE, self._link))
         for record in self._flight:
-            self._out += record
+            if isinstance(record, bytes):
+                self._out += record
         self._heard = time.monotonic()
 
     def _write(self, descriptor: int) -> None:
@@ -157,7 +176,27 @@ class Dissector:
             written = len(self._out)
         del self._out[:written]
 
-    def _died(self, why: str) -> Bad:
+    def _advance(self) -> None:
+        """Let go of the packets that wait for no row."""
+        flight = self._flight
+        while flight and isinstance(flight[0], Packet):
+            self._ready.append(flight[0])
+            flight.popleft()
+            self._told += 1
+
+    def _numbers(self) -> Iterator[int]:
+        """Give the numbers of the packets that tshark has, each when its row comes."""
+        while True:
+            self._advance()
+            if not self._flight:  # more rows than packets: a tshark that lies
+                yield self._told
+                continue
+            record = self._flight.popleft()
+            self._record = record if isinstance(record, bytes) else b""
+            self._told += 1
+            yield self._told
+
+    def _died(self, why: str) -> list[Packet | Bad]:
         """Clear away what is left of it; the packet that had its turn is lost."""
         process = self._process
         said = self._said.decode("utf-8", "backslashreplace").splitlines()
@@ -165,13 +204,19 @@ class Dissector:
         status = process.returncode if process else 0
         why = why or (f"ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}")
         text = " ".join(line for line in said if line not in self._noise and line.isprintable())[:500]
-        record = self._flight.popleft() if self._flight else b""
-        self.lost += bool(record)
+        left_out = bool(self._flight)
+        number = next(self._numbers())
+        self.lost += left_out
         self.restarts += 1
-        self._rows.count += bool(record)
         self._again = time.monotonic() + _AGAIN_S
-        reason = f"tshark {why}{': ' if text else ''}{text}; {'this packet is left out' if record else 'started again'}"
-        return Bad(self._path, f"packet {self._rows.count}", reason, record[16 : 16 + 4096])
+        reason = (
+            f"tshark {why}{': ' if text else ''}{text}; {'this packet is left out' if left_out else 'started again'}"
+        )
+        sample = self._record[16 : 16 + 4096] if left_out else b""
+        self._ready.append(Bad(self._path, f"packet {number}", reason, sample))
+        self._advance()
+        found, self._ready = self._ready, []
+        return found
 
 
 _RECORD: Final = struct.Struct("=IIII")

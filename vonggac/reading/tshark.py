@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
@@ -65,10 +66,12 @@ def rows_command() -> list[str]:
 
 
 class Rows:
-    """Cuts what tshark writes into rows; `count` of them were given, or were longer than a row may be."""
+    """Cuts what tshark writes into rows; `count` is the number of the packet whose row ended last."""
 
-    def __init__(self, path: str, count: int = 0) -> None:
-        self._path, self.count = path, count
+    def __init__(self, path: str, numbers: Iterator[int] | None = None) -> None:
+        """`numbers` are those of the packets that tshark gets, one after the other; else they count from 1."""
+        self._path, self.count = path, 0
+        self._numbers = numbers or itertools.count(1)
         self._rest = b""
         self._skipping = False
 
@@ -77,7 +80,7 @@ class Rows:
         lines = (self._rest + data).split(b"\n")
         self._rest = lines.pop()
         for line in lines:
-            self.count += 1
+            self.count = next(self._numbers)
             if self._skipping:
                 self._skipping = False
                 continue
