@@ -18,6 +18,8 @@ def check_sql(con: Any, text: str) -> None:
     """Refuse, by ValueError, what is not one SELECT over the view; the message names the thing and what is right."""
     if len(text.encode("utf-8", "replace")) > MAX_SQL:
         _refuse(f"a statement longer than {MAX_SQL >> 10} KiB", "ask in smaller steps")
+    if "\0" in text:  # where some readers end
+        _refuse("a NUL", "chr(0)")
     try:
         tree: Any = orjson.loads(con.execute("SELECT json_serialize_sql($sql)", {"sql": text}).fetchall()[0][0])
     except orjson.JSONDecodeError:

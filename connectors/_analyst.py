@@ -13,7 +13,7 @@ from connectors._allowed import VIEW, check_sql
 from connectors._duck import Engine
 from connectors._parquet import quoted
 from connectors._search import File, Unreadable, reading
-from vonggac.storeport import Stop, Stopped
+from vonggac.storeport import Failed, Stop, Stopped
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -56,12 +56,21 @@ def table(
         try:
             return _read(engine.con, text, rows)
         except wrong as error:
-            raise ValueError(" ".join(str(error).split())[:_LONG]) from error
+            raise ValueError(_reason(error)) from error
 
     if stop.is_set():
         raise Stopped
     check_sql(engine.con, text)
-    return reading(engine, files if units else [], limit_s, stop, ask)
+    try:
+        return reading(engine, files if units else [], limit_s, stop, ask)
+    except Failed as error:
+        if isinstance(error.__cause__, duckdb.InvalidInputException):  # and every file can be read: a wrong regex
+            raise ValueError(_reason(error.__cause__)) from error  # noqa: TRY004 (the statement's fault)
+        raise
+
+
+def _reason(error: BaseException) -> str:
+    return " ".join(str(error).split())[:_LONG]
 
 
 def _view(engine: Engine, units: frozenset[str], files: Sequence[File]) -> str:
