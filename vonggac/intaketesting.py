@@ -16,7 +16,7 @@ from vonggac.intake.tally import Tally
 from vonggac.people.units import Units
 from vonggac.testing import NOW
 
-DEADLINE: Final = 20.0  # seconds; no test comes near it
+DEADLINE: Final = 15.0  # seconds; no test comes near it
 
 
 class Committed:
