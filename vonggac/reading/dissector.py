@@ -6,6 +6,7 @@ rights: the socket is not its own.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -14,6 +15,7 @@ import subprocess
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Final
 
 from vonggac.event import Bad
@@ -25,6 +27,9 @@ from vonggac.reading.tshark import Rows, noise, rows_command
 
 _CHUNK: Final = 256 << 10
 _WAITING: Final = 4 << 20  # bytes that tshark may be behind
+#: bytes of memory at which it is replaced: it loses some 8 MB each time it forgets its streams (`-M`)
+_HEAVY: Final = 320 << 20
+_WEIGH_S: Final = 5.0
 _FLIGHT: Final = 30_000  # packets, too
 _SAID: Final = 8 << 10
 _HANGS_S: Final = 20.0  # without a row while packets wait for theirs
@@ -39,9 +44,10 @@ class Dissector:
     The packet at which tshark dies is left out, told as a Bad and counted in `lost`; those behind it are given again.
     """
 
-    def __init__(self, path: str, link: int, hangs_s: float = _HANGS_S) -> None:
+    def __init__(self, path: str, link: int, hangs_s: float = _HANGS_S, heavy: int = _HEAVY) -> None:
         """Start it; `path` stands in what is said of bad packets. Raises MissingProgram."""
         self._path, self._link, self._hangs_s = path, link, hangs_s
+        self._heavy, self._weighed, self._leaves = heavy, 0.0, False
         self._command = [*rows_command(), "-l", "-r", "-"]  # -l: each row at once
         self._noise = noise()
         #: what is not told yet, in order: records of the file that have no row, and packets that need none
@@ -61,7 +67,7 @@ class Dissector:
     @property
     def full(self) -> bool:
         """Say whether enough waits for tshark: give no more until it caught up."""
-        return len(self._out) >= _WAITING or len(self._flight) >= _FLIGHT
+        return self._leaves or len(self._out) >= _WAITING or len(self._flight) >= _FLIGHT
 
     @property
     def idle(self) -> bool:
@@ -92,6 +98,12 @@ class Dissector:
             time.sleep(max(0.0, min(wait_s, self._again - time.monotonic())))
             if time.monotonic() >= self._again:
                 self._start()
+            return found, False
+        if time.monotonic() - self._weighed > _WEIGH_S:
+            self._weigh(process)
+        if self._leaves and not self._flight:
+            self.close()
+            self._start()
             return found, False
         poll = select.poll()
         if watch >= 0:
@@ -158,13 +170,20 @@ class Dissector:
         )
         if process.stdin:
             os.set_blocking(process.stdin.fileno(), False)
-        self._process, self._said = process, b""
+        self._process, self._said, self._leaves = process, b"", False
         self._rows = Rows(self._path, self._numbers())
         self._out = bytearray(_HEAD.pack(*_FILE, self._link))
         for record in self._flight:
             if isinstance(record, bytes):
                 self._out += record
         self._heard = time.monotonic()
+
+    def _weigh(self, process: subprocess.Popen[bytes]) -> None:
+        """Look how much memory it holds: a heavy one gets nothing more, and goes when all its rows came."""
+        self._weighed = time.monotonic()
+        with contextlib.suppress(OSError, IndexError):  # it just died
+            pages = int(Path(f"/proc/{process.pid}/statm").read_text("ascii").split()[1])
+            self._leaves = pages * os.sysconf("SC_PAGE_SIZE") > self._heavy
 
     def _write(self, descriptor: int) -> None:
         try:

@@ -1,5 +1,6 @@
 """A tshark that runs on: rows come at once, and it is started again when it dies."""
 
+import contextlib
 import os
 import signal
 import time
@@ -110,3 +111,15 @@ def test_another_descriptor_is_watched_beside(dissector: Dissector) -> None:
     finally:
         os.close(one)
         os.close(two)
+
+
+def test_one_that_grew_heavy_is_replaced_and_no_packet_is_lost() -> None:
+    with contextlib.closing(Dissector("eth0", ETHERNET, heavy=1)) as dissector:
+        dissector.give(map(frame, (1, 2)))
+        first = started()
+        rows = until(dissector, lambda found: len(found) == 2)
+        until(dissector, lambda _: first not in children())
+        dissector.give([frame(3)])
+        rows += until(dissector, bool)
+        assert [row.number for row in rows if isinstance(row, Packet)] == [1, 2, 3]
+        assert (dissector.lost, dissector.restarts) == (0, 0)

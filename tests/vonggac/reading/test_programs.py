@@ -1,13 +1,14 @@
 import io
 import os
 import select
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from vonggac.reading.programs import Bounds, MissingProgram, Program, find
+from vonggac.reading.programs import Bounds, MissingProgram, Program, confined, find
 
 PYTHON = [sys.executable, "-I", "-S", "-c"]
 BOUNDS = Bounds(seconds=60, drop=False)  # nobody may not be allowed to see this Python
@@ -43,6 +44,15 @@ def test_started_by_root_it_runs_as_nobody() -> None:
     with Program(["/usr/bin/id", "-u"], Bounds(seconds=60), None) as program:
         told = b"".join(program.output())
     assert told.strip() != b"0"
+
+
+def test_it_gets_no_right_that_was_given_to_us_alone() -> None:
+    """A service may hold CAP_NET_RAW as an ambient capability, which every program it starts would inherit."""
+    command = confined(["/bin/cat", "/proc/self/status"], Bounds(10, drop=False))
+    right = ["unshare", "-r", "setpriv", "--inh-caps", "+net_raw", "--ambient-caps", "+net_raw"]
+    done = subprocess.run([*right, *command], capture_output=True, check=True)
+    held = dict(line.split(":", 1) for line in done.stdout.decode().splitlines() if line.startswith("Cap"))
+    assert int(held["CapAmb"], 16) == 0
 
 
 def test_a_missing_program_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
