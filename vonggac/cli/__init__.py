@@ -28,6 +28,8 @@ COMMANDS = {
     "sources": "sources",
     "config": "config",
     "check": "check",
+    "backup": "backup",
+    "restore": "restore",
     "bench": "bench",
 }
 
@@ -188,5 +190,7 @@ HELP = {
     "sources": later("sources: last event, rate, failures, clock; which of them are ill"),
     "config": later("settings in force"),
     "check": later("is everything in order: settings, rules, programs, disk, installed files"),
+    "backup": later("copy the state into a folder, also while the service runs"),
+    "restore": later("bring a backup's state back"),
     "bench": later("measure itself on this machine"),
 }
