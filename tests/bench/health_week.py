@@ -3,13 +3,14 @@
     python tests/bench/health_week.py [SEEDS]
 
 Each seed is a world of its own: 28 days of 10 servers, 10 workstations, 4 nightly batches, 4 bursty sources, 4 sparse
-ones that send by chance, 2 firewalls with a strong daily rhythm; with a holiday, restarts of a server at night and a
+ones that send by chance, 6 noisy ones, 2 firewalls with a strong daily rhythm; with a holiday, restarts of a server at night and a
 weekend's downtime of the service itself. Nothing is wrong with any source: every alert is false. In a second run of the
 same world ten things go wrong on day 21.
 """
 
 from __future__ import annotations
 
+import math
 import random
 import sys
 from collections import Counter
@@ -52,10 +53,13 @@ def rate(kind: str, number: int, at: int, rng: random.Random, memory: dict[str, 
         return rng.randint(100, 400) if at < memory.get(name, 0) else 0
     if kind == "sparse":  # one event in about 12 minutes, by chance
         return int(rng.random() < 1 / 12)
+    if kind == "noisy":  # a rate that drifts by factors, with minutes a hundred times the median
+        drift = memory[name] = int(0.995 * memory.get(name, 0) + rng.gauss(0, 80))  # thousandths of a factor of e
+        return int(30 * math.exp(drift / 1_000 + rng.gauss(0, 1.2)))
     return int(rng.uniform(0.7, 1.3) * (60 if weekend or holiday or not 7 <= hour < 18 else 2_500))  # firewall
 
 
-KINDS = {"server": 10, "workstation": 10, "batch": 4, "bursty": 4, "sparse": 4, "firewall": 2}
+KINDS = {"server": 10, "workstation": 10, "batch": 4, "bursty": 4, "sparse": 4, "noisy": 6, "firewall": 2}
 WRONG = ("server0", "server1", "server2", "server3", "server4", "workstation0", "batch0", "sparse0", "firewall0")
 
 

@@ -19,6 +19,8 @@ _PRESENCE: Final = 0.2  # weight of the newest observation
 _USUAL: Final = 0.2
 _LOW_RISES: Final = 0.1  # the lowest falls at once and rises slowly
 _LOW_RISES_ALL: Final = 0.0005  # an hour: over all hours it is to hold the nights
+_FLOOR_RISES: Final = 0.02 / 288  # a window: what falls so low once in some weeks is not told each time
+SHORT_S: Final = 6 * 3_600  # a low that passes by itself in this time is its nature
 _DOUBTED: Final = 3  # what is wrong so often in a row is the new usual
 _NAME_RISES: Final = 0.02
 _GAP_FADES: Final = 0.95  # a day
@@ -82,6 +84,10 @@ class Trail(msgspec.Struct, array_like=True):
     hour_offsets: list[float] = []
     missed: list[int] = []  # hours of the day that passed without an event: learned when the source is back
     suspect: int = 0  # windows in a row that were far too low
+    floor: float = 0.0  # its lowest usual rate of a quarter of an hour, as a part of what is usual at that hour
+    floors: int = 0  # windows that taught it
+    depth: float = -1.0  # lowest such part while it was far too low; -1 = it is not
+    sunk: int = 0  # since when it is
     week: dict[int, Usual] = {}
     looked: int = 0
     came: dict[str, int] = {}  # field name -> events that had it, of `looked`
@@ -133,6 +139,25 @@ class Trail(msgspec.Struct, array_like=True):
             return own
         every = self.week.get(ALL)
         return every if every is not None and every.seen >= 24 else None
+
+    def note_part(self, hour: int, at: int, *, low: bool) -> None:
+        """Remember how the last window compares with what is usual; `low` = it is, or was just, far too low."""
+        own = self.week.get(hour)
+        if own is None or own.seen < ENOUGH or not own.rate or len(self.window) < FIVES:
+            return
+        part = round(4.0 * sum(one[0] for one in self.window) / own.rate, 4)
+        if not part:  # a restart, an outage: not a low rate
+            return
+        if low:
+            self.sunk = self.sunk if self.depth >= 0 else at
+            self.depth = part if self.depth < 0 else min(self.depth, part)
+            return
+        if self.depth >= 0 and at - self.sunk < SHORT_S:
+            self.floor = min(self.floor, self.depth)
+        self.depth = -1.0
+        lower = not self.floors or part < self.floor
+        self.floor = part if lower else round(self.floor + _FLOOR_RISES * (part - self.floor), 6)
+        self.floors += 1
 
     @property
     def round_the_clock(self) -> bool:

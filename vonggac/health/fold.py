@@ -272,7 +272,10 @@ class Fold:
                 yield self._alert(trail, rules.COLLAPSE, since, at, message, matched)
         elif ill and rules.risen(trail, hour, self._health):
             self._end(trail, rules.COLLAPSE, at)
-        trail.doubtful = trail.doubtful or ill or trail.suspect > 0
+        low = trail.suspect > 0 or trail.ill(rules.COLLAPSE)
+        trail.doubtful = trail.doubtful or low
+        if trail.live and not trail.ill(rules.SILENCE):
+            trail.note_part(hour, at, low=low)
 
     def _shape(self, trail: Trail, at: int) -> Iterator[bytes]:
         gone, new = trail.pass_shape()

@@ -38,6 +38,8 @@ _OF_ITS_DAY: Final = 1.2  # a source that rests at night is silent when more tha
 _YOUNG_MINUTES: Final = 72 * 60  # a source whose nights and weekends are not known yet
 _YOUNG_ACTIVE: Final = 30  # minutes with events that make it one that sends steadily
 _EXPECTED: Final = 50  # events in a window, that a fall is no chance
+_FAR_BELOW: Final = 0.5  # of the lowest that is usual: of its own, and of this hour's
+_KNOWN: Final = 200  # windows, most of a day, before a fall can be told from its nature
 _FAILED: Final = 30  # records in a window
 
 
@@ -60,13 +62,14 @@ def silence_limit(trail: Trail, health: Health) -> float | None:
 
 def collapsed(trail: Trail, hour: int, health: Health) -> tuple[float, float] | None:
     """Give (rate, usual rate), events an hour, when the last quarter of an hour is far below what is usual."""
-    usual = trail.usual(hour) if trail.live and len(trail.window) == FIVES else None
+    usual = trail.usual(hour) if trail.live and len(trail.window) == FIVES and trail.floors >= _KNOWN else None
     if usual is None:
         return None
     rate = 4.0 * sum(one[0] for one in trail.window)
     if not rate or usual.rate < 4 * _EXPECTED:  # nothing at all is silence, and judged there
         return None
-    low = rate < health.collapse * usual.rate and rate < 0.5 * usual.low
+    part = rate / usual.rate
+    low = part < health.collapse and part < _FAR_BELOW * trail.floor and rate < _FAR_BELOW * usual.low
     return (rate, usual.rate) if low else None
 
 

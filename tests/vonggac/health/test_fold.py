@@ -159,6 +159,14 @@ def test_a_rate_that_falls_to_a_twentieth_is_told(fold: Fold) -> None:
     assert state(fold) == ["ok"]
 
 
+def test_a_source_that_falls_so_low_by_nature_is_told_once_at_most(fold: Fold) -> None:
+    def noisy(at: int) -> Measure:
+        low = (at // 1_800 * 7_919) % 211 < 6  # half an hour at 3 %, about once a day
+        return steady(30 if low else 1_000)
+
+    assert len(play(fold, 0, 21, noisy)) <= 1
+
+
 def test_a_lower_rate_that_stays_becomes_usual(fold: Fold) -> None:
     play(fold, 0, 4, lambda at: steady(1_000))
     assert told(play(fold, 4, 28, lambda at: steady(50))) == ["health/rate-collapse"]
@@ -308,9 +316,9 @@ def test_feeds_and_snapshots_change_nothing(batches: list[tuple[int, list[bytes]
 
 def test_a_long_history_cut_anywhere_gives_the_same(fold: Fold) -> None:
     def some(at: int) -> Measure | None:
-        return None if 20 < (at - START) / HOUR < 30 else steady(1_000 if at < START + 3 * DAY else 40)
+        return None if 50 < (at - START) / HOUR < 50.2 else steady(1_000 if at < START + 5 * DAY else 40)
 
-    batches = list(minutes(START, START + int(3.4 * DAY), some, nightly))
+    batches = list(minutes(START, START + int(5.4 * DAY), some, nightly))
     whole = outcome(batches, lambda number: False, 9)
     assert told([orjson.loads(one) for one in whole[0]]) == ["health/rate-collapse"]  # type: ignore[index]
     assert outcome(batches, lambda number: number % 97 == 0, 1) == whole

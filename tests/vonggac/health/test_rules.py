@@ -56,11 +56,16 @@ def test_how_long_a_source_may_be_silent(source: Trail, limit: float | None) -> 
         (50, {"week": week({}, rate=4_000, low=300)}, None),  # its own past was as low
         (1, {"week": week({}, rate=100, low=90)}, None),  # 25 expected: may be chance
         (50, {"week": {}}, None),
+        (50, {"floor": 0.09}, None),  # falls so low by nature
+        (50, {"floors": 10}, None),  # not known for a day yet
     ],
 )
 def test_a_rate_is_judged_by_its_own_usual(events: int, more: dict[str, Any], found: object) -> None:
     window = [[events, 0, 0], [0, 0, 0], [0, 0, 0]]
-    assert rules.collapsed(trail(window=window, **{"week": ALWAYS, **more}), 8, Health()) == found
+    assert (
+        rules.collapsed(trail(window=window, **{"week": ALWAYS, "floor": 0.8, "floors": 999, **more}), 8, Health())
+        == found
+    )
 
 
 @pytest.mark.parametrize(
