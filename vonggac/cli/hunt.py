@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from vonggac.storeport import Failed, Stopped, TooMuch, TooSlow
 _LIMIT: Final = 100  # rows on a screen
 _STATS: Final = 4  # fields
 _SQL_ROWS: Final = 100_000  # of the answer to a statement: the query process gives no more
+_DOUBLED: Final = re.compile(r"""[^\s\\"'(,=]\\\\(?!\\)""")
 _BEGINNINGS: Final = ("select", "with", "from", "(", "-", "/")
 _EYE: Final = ("@timestamp", "host.name", "event.dataset", "event.code", "user.name", "what")
 
@@ -202,6 +204,8 @@ def _now() -> str:
 
 
 def _where(text: str) -> Condition:
+    if _DOUBLED.search(text):  # not at the beginning of a text: there it is a share
+        said(_("--where: a backslash stands for itself: two in a row are looked for as two"))
     try:
         return parse(text)
     except WhereError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from typing import Any, Final, Protocol
 
 import orjson
 
+from vonggac.event import FIELDS
 from vonggac.query import MAX_SIZE, Query, time_of, values
 from vonggac.reading.times import zone
 from vonggac.storeport import Page, Stop, TooMuch
@@ -31,6 +33,14 @@ COLUMNS: Final = (
     "event.id",
 )
 _VALUES: Final = 20  # of a list that are shown in a cell
+_ECS: Final = frozenset({f.partition(".")[0] for f in FIELDS} | {"vonggac", "ecs", "rule", "threat", "winlog", "agent"})
+#: a Windows event's data: as Winlogbeat has it, as EVTX has it
+_WINDOWS: Final = (
+    ("winlog", "event_data"),
+    ("winlog", "user_data"),
+    ("winlog", "Event", "EventData"),
+    ("winlog", "Event", "UserData"),
+)
 #: what says most of an event, the first that it has
 _TELLING: Final = (
     "process.command_line",
@@ -209,13 +219,38 @@ def cells(doc: Mapping[str, Any], fields: Sequence[str]) -> list[str]:
 
 
 def telling(doc: Mapping[str, Any]) -> str:
-    """Give what says most of an event: of an alert its rule and what matched, else a command line or a message."""
+    """Give what says most of an event: of an alert its rule and what matched, else a command line or a message.
+
+    Where an event has none of these, the first values of the vendor's own object stand for it: `Key=value; …`.
+    """
     if name := _text(doc, "rule.name"):
         own = doc.get("vonggac")
         matched = own.get("matched") if isinstance(own, Mapping) else None
         found = "; ".join(f"{key}={value}" for key, value in matched.items()) if isinstance(matched, Mapping) else ""
         return f"{name}: {found}" if found else name
-    return next(filter(None, (_text(doc, field) for field in _TELLING)), "")
+    if found := next(filter(None, (_text(doc, field) for field in _TELLING)), ""):
+        return found
+    return "; ".join(f"{key}={value}" for key, value in islice(_own(doc), _VALUES))
+
+
+def _own(doc: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Give keys and values that are no ECS: of a Windows event its data, not its header."""
+    waiting: deque[Any] = deque()
+    for names in _WINDOWS:
+        node: Any = doc
+        for name in names:
+            node = node.get(name) if isinstance(node, Mapping) else None
+        if node:
+            waiting.append(node)
+    if not waiting:
+        waiting.append({key: doc[key] for key in doc if key not in _ECS})
+    while waiting:
+        node = waiting.popleft()
+        for key, value in node.items() if isinstance(node, Mapping) else ():
+            if isinstance(value, Mapping) and key != "#attributes":
+                waiting.append(value)
+            elif isinstance(value, str | int | float) and value not in ("", "-"):
+                yield key, str(value)
 
 
 def local(text: str) -> str:

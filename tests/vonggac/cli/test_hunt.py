@@ -152,6 +152,15 @@ def test_units_below_a_named_one_and_all_by_default(
     assert vonggac("hunt", "SELECT count(*) AS n FROM events", "--unit", "a").rows == [{"n": 2}]
 
 
+def test_backslashes_that_were_doubled_by_habit_are_told(vonggac: Command, save: Callable[..., None]) -> None:
+    save(doc(1, r"C:\Windows\cmd.exe"), doc(2, r"\\server\x.exe"))
+    ran = vonggac("hunt", "--where", r'process.name = "C:\Windows\cmd.exe" or process.name = "\\server\x.exe"')
+    assert (len(ran.rows), ran.err) == (2, "")
+    ran = vonggac("hunt", "--where", r'process.name = "C:\\Windows\\cmd.exe"')
+    assert (ran.status, ran.out) == (0, "")
+    assert "a backslash stands for itself" in ran.err
+
+
 def test_every_row_beyond_a_page(vonggac: Command, save: Callable[..., None]) -> None:
     for start in range(0, 24_000, 8_000):
         save(*(doc(n) for n in range(start, start + 8_000)))

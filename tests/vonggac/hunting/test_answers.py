@@ -78,6 +78,13 @@ def test_cells_are_texts_of_fields() -> None:
         ({"event": {"original": "raw"}, "message": ""}, "raw"),
         ({"rule": {"name": "R"}, "message": "m", "vonggac": {"matched": {"Image": "x", "n": 1}}}, "R: Image=x; n=1"),
         ({"rule": {"name": "R"}, "vonggac": {"matched": []}}, "R"),
+        (
+            {"winlog": {"channel": "System", "event_data": {"param1": "x", "none": "-", "n": 2, "in": {"z": 1}}}},
+            "param1=x; n=2; z=1",
+        ),
+        ({"zeek": {"conn": {"state": "S0"}, "uid": "C1"}, "source": {"ip": "192.0.2.1"}}, "uid=C1; state=S0"),
+        ({"winlog": {"Event": {"System": {"EventID": 1}, "EventData": {"#attributes": {"Name": "x"}, "a": 1}}}}, "a=1"),
+        ({"winlog": {"event_data": "text", "user_data": [1]}}, ""),
         ({"rule": "no object", "message": {"no": "text"}}, ""),
     ],
 )
