@@ -109,7 +109,10 @@ def copy_files(files: Sequence[Path], con: Any, target: Path, rows: int) -> int:
 
 def copy(con: Any, select: str, target: Path, *, level: int, group: int) -> int:
     """Write what a SELECT gives, and say how many rows; each thread holds a row group of `group` rows in memory."""
-    options = f"FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL {level}, ROW_GROUP_SIZE {group}"
+    # also about as large as a processor's cache: who looks through `raw` holds a row group of it a thread, and is a
+    # quarter faster over 15 MB of it than over 60
+    size = f"ROW_GROUP_SIZE {group}, ROW_GROUP_SIZE_BYTES {_ROW_GROUP}"
+    options = f"FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL {level}, {size}"
     return int(con.execute(f"COPY ({select}) TO {quoted(target)} ({options})").fetchall()[0][0])
 
 
@@ -192,6 +195,7 @@ def _whole(path: Path, data: bytes, sync: Callable[[int], None]) -> None:
 
 # -------------------------------------------------------------------- tables
 
+_ROW_GROUP: Final = 16 << 20  # bytes before compression
 _MICROSECOND: Final = timedelta(microseconds=1)
 LARGE: Final = 10**15
 _DEEP: Final = 16

@@ -47,7 +47,9 @@ class Compiled:
 
     def __init__(self, query: Query, units: frozenset[str], clean: Sequence[str], stray: Sequence[str]) -> None:
         self._query, self._units = query, sorted(units)
-        self._files = ((list(clean), False), (list(stray), True))
+        # files with stray rows are asked twice: their other rows as all others, the stray ones in `raw`
+        self._files = (([*clean, *stray], False), (list(stray), True))
+        self._only = {False: " AND NOT stray", True: " AND stray"} if stray else {False: "", True: ""}
         self._strays = True
         self._parameters: dict[str, Any] = {}
         self._after = None if query.after is None else cursor(query.after)
@@ -89,7 +91,8 @@ class Compiled:
             if files:
                 self._strays = strays
                 read = f"read_parquet({self._value(files)}, union_by_name = true)"
-                parts.append(f"SELECT {columns()} FROM {read} WHERE {self._where()} {more}")  # noqa: S608 (ours)
+                where = f"{self._where()}{self._only[strays]} {more}"
+                parts.append(f"SELECT {columns()} FROM {read} WHERE {where}")  # noqa: S608 (ours)
         return f"({' UNION ALL '.join(parts)})"
 
     def _where(self) -> str:
@@ -124,23 +127,31 @@ class Compiled:
                 return self._test(where)
 
     def _anywhere(self, folded: str) -> str:
-        """Look into the records that can hold a text: only these are parsed.
+        """Look into the records that can hold a text.
 
-        `folded(raw)` tells it, but where an escape may stand for the letter, or be one letter with an accent after it.
+        In plain ones a regular expression finds it, with no copy of the record made, and mostly also says whether it
+        stands in a value. In the others `folded(raw)` tells it, but where an escape may stand for the letter, or be one
+        letter with an accent after it; those records are parsed.
         """
-        p, q = self._value(folded), self._value(orjson.dumps(folded).decode()[1:-1])
+        escaped = orjson.dumps(folded).decode()[1:-1]
+        p, q = self._value(folded), self._value(escaped)
         unsure = "(NOT plain AND contains(raw, chr(92)))"
-        return f"(CASE WHEN {unsure} OR contains(folded(raw), {q}) THEN holds_text(raw, {p}) ELSE false END)"
+        odd = f"CASE WHEN {unsure} OR contains(folded(raw), {q}) THEN holds_text(raw, {p}) ELSE false END"
+        if not folded.isascii():
+            return f"(CASE WHEN plain THEN false ELSE {odd} END)"
+        found = re.escape(escaped)
+        there = f"regexp_matches(raw, {self._value(f'(?i){found}')})"
+        value = self._value(_VALUE.replace("TEXT", found)) if _in_texts_only(folded) else None
+        right = f"regexp_matches(raw, {value})" if value else f"holds_text(raw, {p})"
+        return f"(CASE WHEN NOT plain THEN {odd} WHEN {there} THEN {right} ELSE false END)"
 
     def _test(self, test: Test) -> str:
         passes = self._passing(test)
         own = _own(test.field)
-        column_passes = f"coalesce({passes(own)}, false)" if own else ""
         if own and not self._strays:
-            return column_passes
+            return f"coalesce({passes(own)}, false)"
         anywhere = f"len(list_filter({self._leaves(test.field)}, lambda x: {passes('x')})) > 0"
-        anywhere = f"CASE WHEN {self._may_hold(test.field)} THEN {anywhere} ELSE false END"
-        return f"(CASE WHEN stray THEN {anywhere} ELSE {column_passes} END)" if own else f"({anywhere})"
+        return f"(CASE WHEN {self._may_hold(test.field)} THEN {anywhere} ELSE false END)"
 
     def _passing(self, test: Test) -> Callable[[str], str]:
         """Give what makes SQL of a text (as SQL): true when it passes."""
@@ -203,8 +214,6 @@ class Compiled:
         if own and not self._strays:
             return f"list_transform({single}, lambda x: folded(x))"
         anywhere = f"CASE WHEN {self._may_hold(field)} THEN {self._leaves(field)} ELSE [] END"
-        if own:
-            anywhere = f"CASE WHEN stray THEN {anywhere} ELSE {single} END"
         return f"list_transform({anywhere}, lambda x: folded(x))"
 
 
@@ -250,6 +259,16 @@ def _address_key(text: str | None) -> str | None:
     return None if text is None or len(text) > _LONG else address_key(text)
 
 
+def _in_texts_only(folded: str) -> bool:
+    """Say that no number, no `true`, `false` or `null`, and nothing between them can hold a folded ASCII text."""
+    words = _WORD.findall(folded)
+    return (
+        _IN_TEXTS.search(folded) is not None
+        or any(word not in "true false null" for word in words)
+        or (folded.count(".") > 1 and _BETWEEN.search(folded) is None)  # an address
+    )
+
+
 def _holds_text(raw: str, folded: str) -> bool:
     return holds_text(orjson.loads(raw), folded)
 
@@ -269,6 +288,11 @@ def _list_paths(field: str) -> Iterator[str]:
 
 _LONG: Final = 64
 _NAMED: Final = re.compile(r"\$(p\d+)")
+_WORD: Final = re.compile("[a-z]+")
+_BETWEEN: Final = re.compile(r"[,:{}\[\]\s]")
+_IN_TEXTS: Final = re.compile(r"[^-+.a-z0-9,:{}\[\]\s]")
+#: TEXT, not from the middle of an escape, and then the rest of a string that is no key
+_VALUE: Final = r'(?is)[^\\](?:\\\\)*TEXT(?:[^"\\]|\\.)*"\s*[,}\]]'
 _SIGNS: Final = {Op.LT: "<", Op.LTE: "<=", Op.GT: ">", Op.GTE: ">="}
 #: the values of a JSON node as texts: a scalar's own, a list's scalars
 _LEAVES: Final = """

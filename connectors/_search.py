@@ -7,7 +7,7 @@ cannot be read costs its own events only: it is found, marked in the catalogue, 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
@@ -16,6 +16,7 @@ from connectors._catalogue import Catalogue, CatalogueError, Piece
 from connectors._duck import Engine, Watch
 from connectors._parquet import micros, moment
 from connectors._querysql import Compiled, cursor, next_cursor
+from connectors._sound import damage, read_whole
 from vonggac.query import And, Condition, Op, Query, Sort, Test
 from vonggac.storeport import Failed, Page, Stop, Stopped, TooMuch
 
@@ -27,6 +28,8 @@ class File(NamedTuple):
     strays: bool
     oldest: int
     newest: int
+    size: int  # bytes
+    digest: str  # SHA-256; "": not known
 
 
 class Unreadable(NamedTuple):
@@ -64,7 +67,7 @@ def plan(catalogue: Catalogue, query: Query, units: frozenset[str]) -> list[File
 
 def file_of(piece: Piece) -> File:
     """Give what an engine needs to know of a file."""
-    return File(piece.name, piece.strays > 0, piece.oldest, piece.newest)
+    return File(piece.name, piece.strays > 0, piece.oldest, piece.newest, piece.size, piece.digest)
 
 
 def missing(
@@ -135,9 +138,9 @@ def reading(
                     raise
                 except duckdb.Error as error:
                     watch.renew()
-                    # what is short, gone or no Parquet shows at once; damage within only when all is read
-                    worse = list(_unreadable(left, engine, watch, _FOOTER)) or list(
-                        _unreadable(left, engine, watch, _WHOLE)
+                    # what is short or gone shows at once; damage within only when all is read
+                    worse = _unreadable(left, engine, watch, whole=False) or _unreadable(
+                        left, engine, watch, whole=True
                     )
                     if not worse:
                         raise Failed(one_line(error)) from error
@@ -150,29 +153,33 @@ def reading(
             raise TooMuch(engine.memory) from error
 
 
-def _unreadable(files: Sequence[File], engine: Engine, watch: Watch, sql: str) -> Iterator[Unreadable]:
-    """Find what cannot be read, whatever was asked of it."""
+def _unreadable(files: Sequence[File], engine: Engine, watch: Watch, *, whole: bool) -> list[Unreadable]:
+    """Find the files that are not what was saved, whatever was asked of them."""
     import duckdb
 
+    found = []
     for file in files:
-        path = engine.folder / file.name
-        try:
-            with path.open("rb"):
-                pass
-        except FileNotFoundError:
-            yield Unreadable(file.name, "the file is gone", damaged=True)
-            continue
-        except OSError as error:  # no right, no handles left: nothing that says that it is damaged
-            yield Unreadable(file.name, os.strerror(error.errno or 0), damaged=False)
-            continue
-        try:
-            engine.con.execute(sql, {"file": str(path)}).fetchall()
-        except (duckdb.InterruptException, duckdb.OutOfMemoryException):
-            raise
-        except duckdb.Error as error:
-            yield Unreadable(file.name, one_line(error), damaged=True)
-            watch.renew()
         watch.check()
+        if (one := damage_of(engine.folder, file, whole=whole)) is not None:
+            found.append(one)
+        elif whole and not file.digest:  # then the engine alone can say
+            try:
+                read_whole(engine.con, engine.folder / file.name)
+            except (duckdb.InterruptException, duckdb.OutOfMemoryException):
+                raise
+            except duckdb.Error as error:
+                found.append(Unreadable(file.name, one_line(error), damaged=True))
+                watch.renew()
+    return found
+
+
+def damage_of(folder: Path, file: File, *, whole: bool) -> Unreadable | None:
+    """Say what is wrong with a file; without `whole`, by its size alone."""
+    try:
+        reason = damage(folder / file.name, file.size, file.digest if whole else "")
+    except OSError as error:  # no right, no handles left: nothing that says that it is damaged
+        return Unreadable(file.name, os.strerror(error.errno or 0), damaged=False)
+    return Unreadable(file.name, reason, damaged=True) if reason else None
 
 
 def _page(engine: Engine, query: Query, units: frozenset[str], files: Sequence[File]) -> Page:
@@ -250,5 +257,3 @@ def _time(us: int) -> str:
 
 _FIRST_STEP: Final = 2  # files that are asked first; then twice as many, and again
 _LONG: Final = 200
-_FOOTER: Final = "SELECT count(*) FROM read_parquet([$file])"
-_WHOLE: Final = "SELECT bit_xor(hash(COLUMNS(*))) FROM read_parquet([$file])"
