@@ -21,6 +21,7 @@ HANDSHAKE_S: Final = 10.0
 _UNPROVEN_S: Final = 10.0
 _CHUNK: Final = 64 << 10
 _AT_ONCE: Final = 64  # connections a turn: the kernel gives them round robin
+_ACCEPTS: Final = 256  # a turn
 _GREETINGS: Final = 8  # handshake steps a turn
 _RECORDS: Final = 4  # TLS records a turn, of one connection
 _SMALL: Final = 16 << 10
@@ -99,7 +100,7 @@ class Connections:
         return out
 
     def _accept(self, now: float) -> None:
-        for _ in range(_AT_ONCE):
+        for _ in range(_ACCEPTS):
             try:
                 sock, at = self._listener.accept()
             except BlockingIOError:
@@ -188,9 +189,11 @@ class Connections:
         for _ in range(_RECORDS if encrypted else 1):
             try:
                 data = sock.recv(_CHUNK)
-            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            except (BlockingIOError, ssl.SSLWantReadError):
                 return
-            except OSError:  # reset, or a broken record: what came before it counts
+            except (
+                OSError
+            ):  # reset, a broken record, or it asks for TLS answers and takes none: what came before counts
                 data = b""
             if not data:
                 self._end(connection, out)

@@ -24,8 +24,10 @@ from vonggac.intake.inlet import Closed, Inlet
 from vonggac.intake.tls import TlsFiles, server_context
 from vonggac.reading import times
 
-_BACKLOG: Final = 256
+_BACKLOG: Final = 1_024  # a full one costs the sender a second
 _LINGER_S: Final = 0.01  # what comes within it is one delivery
+_PIECE: Final = 64 << 10  # bytes that one read gives at most: then there is more
+_FEW: Final = 8  # messages of a full turn: senders that drip byte by byte are not given all our time
 _DRAIN_S: Final = 0.5
 _OTHER_FILES: Final = 512  # what the process has open besides connections
 
@@ -85,19 +87,21 @@ class SyslogTcp:
         self._connections = connections
         try:
             with contextlib.suppress(Closed):
-                while not stop.is_set():
+                fine = True
+                while fine and not stop.is_set():
+                    before = connections.received
                     messages, more = connections.turn(0.2)
-                    self._put(messages, reader, inlet, stop)
+                    fine = self._put(messages, reader, inlet, stop, None)
                     notices.tell(inlet, reader, self._clock())
-                    if messages and not more and len(messages) < BATCH:
+                    small = connections.received - before < _PIECE
+                    if small and len(messages) < (_FEW if more else BATCH):
                         stop.wait(_LINGER_S)
-                end = time.monotonic() + _DRAIN_S
-                more = True
-                while more and time.monotonic() < end:
+                end, more = time.monotonic() + _DRAIN_S, True
+                while fine and more and time.monotonic() < end:
                     messages, more = connections.turn(0, accept=False)
                     more = more or bool(messages)
-                    more = self._put(messages, reader, inlet, stop) and more
-                self._put(connections.end(), reader, inlet, stop)
+                    fine = self._put(messages, reader, inlet, stop, _DRAIN_S)
+                self._put(connections.end(), reader, inlet, stop, _DRAIN_S if fine else 0.0)
                 notices.tell(inlet, reader, self._clock(), all_of_it=True)
         finally:
             connections.end()
@@ -135,14 +139,19 @@ class SyslogTcp:
         return {name: value + before.get(name, 0) for name, value in now.items()}
 
     def _put(
-        self, messages: Sequence[tuple[Message, str]], reader: Reader, inlet: Inlet, stop: threading.Event
+        self,
+        messages: Sequence[tuple[Message, str]],
+        reader: Reader,
+        inlet: Inlet,
+        stop: threading.Event,
+        patience_s: float | None,
     ) -> bool:
-        """Hand over, waiting for room as long as the service runs; what then found none is counted."""
+        """Hand over, waiting for room (None = as long as the service runs); what then found none is counted."""
         for at in range(0, len(messages), BATCH):
             some = messages[at : at + BATCH]
             self._received += len(some)
             self._cut += sum(isinstance(message, Cut) for message, _ in some)
-            if not put(inlet, reader.deliveries(some, self._clock()), stop, None):
+            if not put(inlet, reader.deliveries(some, self._clock()), stop, patience_s):
                 self._dropped += len(messages) - at
                 return False
         return True

@@ -145,6 +145,16 @@ def test_what_came_before_the_stop_is_handed_over() -> None:
         assert served.intake.figures()["received_total"] == 20 * 401
 
 
+def test_a_stop_with_a_full_log_ends_soon_and_counts_what_is_lost() -> None:
+    with Listening(intake(), room=10_000) as served, sender(served.intake) as out:
+        served.paused.set()
+        out.sendall(lines(1_000))
+        until(lambda: served.intake.figures()["received_total"] > 200)
+        served.end()
+        figures = served.intake.figures()
+        assert figures["dropped_total"] == 1_000 - len(served.events) > 0
+
+
 def test_it_can_be_run_again_and_counts_on() -> None:
     served = intake()
     served.open()
