@@ -34,6 +34,8 @@ _PAUSE: Final = 0.2  # seconds between two looks at most; but they take a tenth 
 _AT_ONCE: Final = 4  # files that are read in turn
 _SMALL: Final = 16 << 20  # bytes: the last of the four places is for files below it
 _SLOTS: Final = 256  # files that have a mark: in work, or read and waiting for their commit
+_TOGETHER: Final = 64  # files that are put away at once,
+_PUT_AWAY: Final = 0.5  # or after so many seconds
 _MARK: Final = 32 << 10  # bytes of a collector's mark; one batch more is read where it would be larger
 _NAMED: Final = 10_000  # oddities that are named once
 _STRIKES: Final = 3  # how often a file that ends the reading for want of room is tried
@@ -89,7 +91,7 @@ class Inbox:
         self._stays = Stays()
         self._strikes: Counter[str] = Counter()
         self._said: set[tuple[str, str]] = set()
-        self._next_look = self._next_expiry = 0.0
+        self._next_look = self._next_expiry = self._next_move = 0.0
         self._begins = 0
         self._known: dict[str, tuple[str, Progress]] = {}  # by key: what an earlier run had begun, its slot first
         self._counts: Counter[str] = Counter()
@@ -113,7 +115,7 @@ class Inbox:
                 for job in list(self._jobs):
                     self._step(inlet, job)
                 self._settle(inlet)
-                if not self._jobs:
+                if not self._busy:
                     stop.wait(min(0.05, self._rest))
         except Closed:
             return
@@ -226,6 +228,11 @@ class Inbox:
             reason = "too many files that cannot be moved away: nothing more is read until they are"
             self._say(inlet, Bad(display(str(self._root)), "", reason))
 
+    @property
+    def _busy(self) -> bool:
+        """Say whether something can be read at once."""
+        return bool(self._jobs) or (bool(self._ready) and len(self._read) < _SLOTS - _AT_ONCE)
+
     def _free_slot(self) -> str | None:
         taken = {job.slot for job in self._jobs} | self._read.keys() | {name for name, _ in self._known.values()}
         return next((name for name in map("inbox:{}".format, range(_SLOTS)) if name not in taken), None)
@@ -301,7 +308,14 @@ class Inbox:
     # ------------------------------------------------------------ put away
 
     def _settle(self, inlet: Inlet) -> None:
-        """Put away what is committed, then forget its marks: with the next delivery, or one of their own."""
+        """Put away what is committed, then forget its marks: with the next delivery, or one of their own.
+
+        Many at once while there is more to read, since each time costs two syncs.
+        """
+        now = time.monotonic()
+        if self._busy and len(self._acknowledged) < _TOGETHER and now < self._next_move:
+            return
+        self._next_move = now + _PUT_AWAY
         changed: set[str] = set()
         forget: dict[str, bytes] = {}
         unmoved: list[Bad] = []
