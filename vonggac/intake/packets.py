@@ -67,6 +67,7 @@ class Packets:
     def open(self) -> None:
         """Take the ring; raises OSError or FilterError (a ValueError) in one line that names the interface."""
         where = f"capture of {self._interface}"
+        self.close()
         try:
             rows_command()
             self._ring = Ring(self._interface, self._bpf, promiscuous=self._promiscuous, ring=self._size)
@@ -139,7 +140,7 @@ class _Work:
                 if time.monotonic() - self._tick >= _TICK_S:
                     self._every_tick()
         except OSError as error:
-            self._end()
+            self._end(gone=True)
             msg = f"capture of {self._interface}: {error.strerror or error}"
             raise OSError(msg) from error
         self._end()
@@ -191,9 +192,9 @@ class _Work:
             self._out.append(Bad(self._interface, "", "the interface is down: nothing is captured until it is up"))
         self._up = not down
 
-    def _end(self) -> None:
+    def _end(self, *, gone: bool = False) -> None:
         end = time.monotonic() + _END_S
-        self._turn(0.1, watch=True)  # the block that the kernel is filling comes within its time
+        self._turn(0.1, watch=not gone)  # the block that the kernel is filling comes within its time
         for _ in range(BLOCKS):
             if not self._take():
                 break
