@@ -258,14 +258,15 @@ def _moment(text: str | None, now: datetime, option: str) -> datetime | None:
 
 def _units(context: Context, named: Sequence[str]) -> frozenset[str]:
     """Give the units to look at: all that anything here speaks of, or those named and what is below them."""
+    inbox = context.data / "inbox"
     try:
         table = saved(context.data / UNITS)
+        folders = [one.name for one in inbox.iterdir() if one.is_dir()] if inbox.is_dir() else []
     except (OSError, ValueError) as error:
         raise Unusable(str(error)) from error
     settings: Settings = context.settings
-    inbox = context.data / "inbox"
-    folders = [one.name for one in inbox.iterdir() if one.is_dir()] if inbox.is_dir() else []
-    known = {unit.id for unit in table} | {"", DEFAULT, *settings.follow.units.values(), *folders}
+    known = {unit.id for unit in table} | {"", DEFAULT, *settings.follow.units.values()}
+    known |= {name for name in folders if name.isprintable()}  # no lone surrogates of a name that is no UTF-8
     known |= {settings.syslog.unit, settings.intake.unit, settings.journald.unit, settings.capture.unit}
     for name in named:
         if name not in known:

@@ -7,7 +7,7 @@ import csv
 import io
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -188,7 +188,8 @@ def comma(stream: IO[bytes], columns: Sequence[str], rows: Iterable[Row]) -> int
     count = 0
     try:
         writer = csv.writer(text)
-        writer.writerow(map(cell, columns))
+        # our own time field begins like a formula
+        writer.writerow("timestamp" if name == "@timestamp" else cell(name) for name in columns)
         for count, row in enumerate(rows, 1):  # noqa: B007 (the last one is the number)
             writer.writerow(map(cell, row))
     finally:
@@ -245,14 +246,53 @@ def _book(stream: IO[bytes]) -> Iterator[Any]:
             "strings_to_urls": False,
             "strings_to_numbers": False,
         }
-        book = xlsxwriter.Workbook(stream, options)
+        sink = _Sink(stream)
+        book = xlsxwriter.Workbook(sink, options)
         try:
             yield book
         except BaseException:
             for sheet in book.worksheets():  # the library closes them only with the book
                 sheet.row_data_fh.close()
             raise
-        book.close()
+        try:
+            book.close()
+        except xlsxwriter.exceptions.FileSizeError as error:
+            msg = "more than 4 GB do not go into a workbook"
+            raise ValueError(msg) from error
+        if sink.failed:
+            raise sink.failed
+
+
+class _Sink:
+    """A stream for ZipFile, which complains aloud when it cannot end in order: a failure is kept until it has."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.failed: OSError | None = None
+        self._stream, self._at = stream, 0
+
+    def write(self, data: bytes) -> int:
+        self._try(lambda: self._stream.write(data))
+        self._at += len(data)
+        return len(data)
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, at: int) -> int:
+        if at != self._at:
+            self._try(lambda: self._stream.seek(at))
+            self._at = at
+        return at
+
+    def flush(self) -> None:
+        self._try(self._stream.flush)
+
+    def _try(self, act: Callable[[], object]) -> None:
+        if self.failed is None:
+            try:
+                act()
+            except OSError as error:
+                self.failed = error
 
 
 def _sheet(book: Any, columns: Sequence[str], bold: Any) -> Any:

@@ -123,6 +123,8 @@ def test_sql_and_where_and_a_count(vonggac: Command, save: Callable[..., None]) 
         (("--stats", "a", "--count"), "--count and --stats"),
         (("--since", "soon"), "--since: 'soon' is no time"),
         (("--since", "1h", "--until", "2h"), "does not lie before --until"),
+        (("--xlsx", "/dev/full"), "/dev/full: No space left on device"),
+        (("--csv", "--output", "/dev/full"), "/dev/full: No space left on device"),
         (("--output", "no/such/folder/x"), "no/such/folder/x: No such file or directory"),
     ],
 )
@@ -209,7 +211,7 @@ def test_csv_and_a_workbook_run_no_formula(vonggac: Command, save: Callable[...,
     ran = vonggac("hunt", "--csv", "--sort", "oldest", "--fields", "process.name,host.name,@timestamp")
     rows = list(csv.reader(io.StringIO(ran.out, newline="")))
     assert rows[:3] == [
-        ["process.name", "host.name", "'@timestamp"],
+        ["process.name", "host.name", "timestamp"],
         [r"'=cmd|'/c calc'!A1\x1b[31m\u202egnp.exe", "'@SUM(1)", "2026-03-01T01:00:01.000000Z"],
         ["http://evil.example/", "'+1", "2026-03-01T01:00:02.000000Z"],
     ]
