@@ -29,6 +29,7 @@ except ImportError:  # no wheel for this platform
 FORMAT: Final = 2  # of the catalogue; a newer one is refused, an older one is brought up to it
 OTHERS: Final = "*"  # the host that stands for all those of a file that have no row of their own in `sources`
 CatalogueError: Final = sqlite.OperationalError  # the disk did not take it
+StateError: Final = sqlite.Error  # the file cannot be used at all: no database, damaged, no right to it
 SQLITE_VERSION: Final = ".".join(map(str, sqlite.sqlite_version_info))
 
 

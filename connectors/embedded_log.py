@@ -13,12 +13,13 @@ import logging
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from connectors._journal import Follower, Journal, Owner, State, World, check_name, create, journals, locked
 from connectors._lag import lag_of
+from connectors._lookover import LookOver, look_over
 from connectors._reader import Reader
 from connectors._retain import Keep, committed, sweep
 from connectors._segment import Damage
@@ -101,6 +102,15 @@ class EmbeddedLog:
     def sweep(self) -> list[Path]:
         """Apply retention and give the deleted segments. Each task does it when it begins a segment."""
         return sweep(self.followers(), self.required, self.keep)
+
+    def look_over(self, limit_s: float, *, deep: bool = False) -> LookOver:
+        """Look for damage, newest segments first, as far as `limit_s` reaches; `deep`: the records too."""
+        return look_over(self.followers(), limit_s, deep=deep)
+
+    def newest_append(self) -> datetime | None:
+        """Give the newest append time in the log, by whoever's clock wrote it."""
+        newest = max((one.head.appended for one in self.followers() if one.head), default=0)
+        return datetime.fromtimestamp(newest / 1e6, UTC) if newest else None
 
     def followers(self) -> list[Follower]:
         """Follow every journal up to its head."""

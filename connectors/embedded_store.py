@@ -16,16 +16,15 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from connectors._catalogue import SQLITE_VERSION, Catalogue, CatalogueError, Piece, SourceSpan
+from connectors._catalogue import SQLITE_VERSION, Catalogue, CatalogueError, Piece, SourceSpan, StateError
 from connectors._duck import Engine
-from connectors._encode import Maker, Rows, piece_of, write
+from connectors._encode import Maker, Rows, piece_of, uncollected, write
 from connectors._parquet import copy_files, micros, moment, save_blob, sync_file
 from connectors._pieces import groups, joined, limited
 from connectors._portion import Run, portions
@@ -39,7 +38,7 @@ from vonggac.storeport import Page, Stop
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = ["MERGE_STEPS", "SQLITE_VERSION", "STEPS", "EmbeddedStore", "Limits", "SourceSpan", "World"]
+__all__ = ["MERGE_STEPS", "SQLITE_VERSION", "STEPS", "EmbeddedStore", "Limits", "SourceSpan", "StateError", "World"]
 
 STEPS: Final = ("written", "synced", "renamed", "recorded", "committed")  # of a save, in order
 MERGE_STEPS: Final = STEPS
@@ -47,7 +46,6 @@ _SAMPLE: Final = 4 << 10
 _REASON: Final = 200
 _PAIR: Final = 2  # files that can be joined, at least
 _ROW_GROUPS: Final = (8_192, 1_024)  # rows that a join holds in memory: as many as one can
-_HALVED: Final = 8 << 20  # bytes of records from which on a save becomes two files
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +90,8 @@ class EmbeddedStore:
         for folder in (self._events, self._blobs):
             folder.mkdir(parents=True, exist_ok=True, mode=0o750)
         self.catalogue = Catalogue(root / "catalogue.sqlite")
-        self._engine = Engine(self._events, self.limits.memory, min(self.limits.threads, os.cpu_count() or 1))
+        self._threads = min(self.limits.threads, os.cpu_count() or 1)
+        self._engine = Engine(self._events, self.limits.memory, self._threads)
         self._joiner = Engine(self._events, self.limits.memory)  # on one thread: less memory, and the others go on
         self._maker = Maker(lambda record: save_blob(self._blobs, record, self._world.sync))
         self._lock: int | None = None
@@ -112,20 +111,15 @@ class EmbeddedStore:
         """
         self._own()
         made, n = _Made(), self.catalogue.numbered()
-        size = min(self.limits.bytes, max(_HALVED // 2, sum(sum(map(len, one.records)) for one in batches) // 2 + 1))
-        writing: Future[None] | None = None
-        with ThreadPoolExecutor(1, "store-write") as pool:  # it writes one file while the next one's records are read
-            for runs in portions(batches, self.catalogue.positions(), self.limits.rows, size, n):
-                rows = Rows()
+        for runs in portions(batches, self.catalogue.positions(), self.limits.rows, self.limits.bytes, n):
+            rows = Rows()
+            with uncollected():
                 for run in runs:
                     told = partial(self._bad, run, made)
                     self._maker.add(rows, run.records, micros(run.appended), run.number, told)  # 1
-                n = runs[-1].number + len(runs[-1].records)
-                if writing is not None:
-                    writing.result()
-                writing = pool.submit(self._write, rows, runs, made) if len(rows) else None  # 2
-            if writing is not None:
-                writing.result()
+            n = runs[-1].number + len(runs[-1].records)
+            if len(rows):
+                self._write(rows, runs, made)  # 2
         self._record(made.pieces, [], upto, numbered=n)  # 3
         return made.bads
 
@@ -249,7 +243,9 @@ class EmbeddedStore:
         name = _new_name()
         scratch = self._events / f"{name}.ndjson.tmp"
         try:
-            digest = self._file(name, len(rows), self._engine, lambda con, to: write(con, rows, scratch, to))
+            digest = self._file(
+                name, len(rows), self._engine, lambda con, to: write(con, rows, scratch, to, self._threads)
+            )
         except duckdb.OutOfMemoryException:
             if len(rows) > 1:
                 for half in rows.halves():

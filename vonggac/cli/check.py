@@ -9,48 +9,48 @@ import importlib.util
 import os
 import shutil
 import sys
+import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import click
 import orjson
 
 from vonggac import __version__, shelf
 from vonggac.cli import Context
+from vonggac.cli import _findings_machine as machine
+from vonggac.cli import _findings_net as net
+from vonggac.cli import _findings_state as state
+from vonggac.cli._findings import Finding, State
 from vonggac.cli.packs import active
 from vonggac.cli.show import safe, table, wants_json
 from vonggac.cli.unit import FILE as UNITS
 from vonggac.i18n import _, later
+from vonggac.intake.syslog_udp import BUFFER
 from vonggac.people.units import saved
 from vonggac.ports import DetectorConfig
 from vonggac.reading.source import display
 from vonggac.settings import shown
 
-_FLOOR: Final = 2 << 30  # bytes free under the data folder
-_ALARM: Final = 0.15
 _MARKS: Final = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at; `do` is empty when it is in order."""
-
-    what: str
-    state: Literal["ok", "warn", "fail"]
-    detail: str
-    do: str = ""
-
-
-@click.command(help=_("Look at settings, rules, programs, disk and installed files; each finding says what to do."),
-               epilog="vonggac check --json")  # fmt: skip
+@click.command(
+    help=_("Look at settings, rules, disk, clock, ports, the service and its state; each finding says what to do."),
+    epilog="vonggac check --json",
+)
+@click.option("--deep", is_flag=True, help=_("read all of the log and the store, and compare with what was written"))
 @click.pass_obj
-def check(context: Context) -> int:
+def check(context: Context, *, deep: bool) -> int:
     """Print a finding a line; 1 when one of them is a fault."""
-    findings = [
-        one for look in (_settings, _data, _rules, _units, _programs, _libraries, _installed) for one in look(context)
-    ]
+    findings = [one for look in _LOOKS for one in look(context)]
+    if any(one.what == "data" for one in findings):  # without a state folder there is nothing more to look at
+        findings += _installed(context)
+    else:
+        findings += [*_machine(context), *_state(context, deep=deep), *_installed(context)]
     if wants_json(context):
         for one in findings:
             click.echo(orjson.dumps(asdict(one)))
@@ -66,24 +66,44 @@ def _settings(context: Context) -> Iterator[Finding]:
 
 
 def _data(context: Context) -> Iterator[Finding]:
+    """Make the state folder, as every command does; a finding only when it cannot be used."""
     folder, name = context.data, display(str(context.data))
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        usage = shutil.disk_usage(folder)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o750)
+        os.statvfs(folder)
     except OSError as error:
         yield Finding("data", "fail", f"{name}: {error.strerror}", _("name a folder of your own with --data"))
         return
-    if not os.access(folder, os.W_OK):
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         yield Finding("data", "fail", name, _("let this user write there, or name another folder with --data"))
-        return
-    free = usage.free / usage.total
-    detail = _("{folder}: {size} GiB free ({share})").format(folder=name, size=usage.free >> 30, share=f"{free:.0%}")
-    if usage.free < _FLOOR:
-        yield Finding("disk", "fail", detail, _("free at least 2 GiB"))
-    elif free < _ALARM:
-        yield Finding("disk", "warn", detail, _("less than 15 percent is free: plan for more room"))
-    else:
-        yield Finding("disk", "ok", detail)
+
+
+def _machine(context: Context) -> Iterator[Finding]:
+    settings, data = context.settings, context.data
+    roles = state.running(data)
+    yield from machine.versions(data / "store")
+    yield from map(machine.disk, state.folders(data))
+    yield machine.clock(datetime.now(UTC), synchronised=machine.synchronised(), newest=state.newest(settings))
+    yield from net.intakes(settings)
+    yield from net.ports(settings, roles)
+    if settings.syslog.listen:
+        yield from machine.buffer(BUFFER, machine.receive_limit(), mighty=machine.may_pass_limits())
+    yield from net.certificates(settings, time.time())
+    given = click.get_current_context().find_root().meta.get("vonggac", {})
+    yield from net.secrets(settings, os.environ, given.get("config_file"))
+    yield from net.interfaces(settings, roles)
+    yield from net.followed(settings)
+
+
+def _state(context: Context, *, deep: bool) -> Iterator[Finding]:
+    settings, data = context.settings, context.data
+    roles = state.running(data)
+    yield from state.rights(data)
+    yield from state.service(data, roles)
+    yield from state.log(settings, roles, deep=deep)
+    yield from state.store(settings, datetime.now(UTC), deep=deep)
+    yield from state.health(data)
+    yield from state.inbox(settings)
 
 
 def _rules(context: Context) -> Iterator[Finding]:
@@ -99,10 +119,8 @@ def _rules(context: Context) -> Iterator[Finding]:
         if built.refused:
             first = built.refused[0]
             detail += f"; {first.path}:{first.line}: {first.reason}"
-        state: Literal["ok", "warn"] = "warn" if built.refused else "ok"
-        yield Finding(
-            f"rules: {name}", state, safe(detail), _("vonggac rules check shows each") if built.refused else ""
-        )
+        how: State = "warn" if built.refused else "ok"
+        yield Finding(f"rules: {name}", how, safe(detail), _("vonggac rules check shows each") if built.refused else "")
 
 
 def _units(context: Context) -> Iterator[Finding]:
@@ -161,13 +179,17 @@ def _installed(context: Context) -> Iterator[Finding]:
         yield Finding("installed files", "ok", _("{count} as delivered").format(count=seen))
 
 
+_LOOKS: Final = (_settings, _data, _rules, _units, _programs, _libraries)
+
 #: what findings are about, for the catalogue; JSON keeps the English
 _NAMES: Final = (
     later("settings"),
     later("version"),
     later("data"),
-    later("disk"),
     later("rules"),
     later("units"),
     later("installed files"),
+    *machine.NAMES,
+    *net.NAMES,
+    *state.NAMES,
 )
