@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import shutil
 import socket
 import threading
 import zipfile
@@ -289,3 +290,18 @@ def test_many_small_files_beside_a_large_one(tmp_path: Path, monkeypatch: pytest
     assert len(log.events()) == 4_300
     order = [event["log"]["file"]["path"].endswith("large.log") for event in log.events()]
     assert not all(order[:4_000]), "the small ones do not wait for its end"
+
+
+@pytest.mark.data
+def test_real_logs_give_what_a_scan_gives(tmp_path: Path, test_data: Path) -> None:
+    root = tmp_path / "inbox" / "so-yte"
+    root.mkdir(parents=True)
+    for kind in ("evtx", "suricata-eve", "zeek-logs", "auditd", "syslog", "host-json"):
+        files_of_kind = [path for path in sorted((test_data / kind).rglob("*")) if path.is_file()]
+        for number, path in enumerate([one for one in files_of_kind if one.stat().st_size < 400_000][:3]):
+            shutil.copy(path, root / f"{kind}-{number}-{path.name}")
+    wanted = scanned(root)
+    log = Committed()
+    drained(made(tmp_path), log, emptied(tmp_path, log))
+    assert sum(wanted.values()) > 500
+    assert log.ids() == wanted
