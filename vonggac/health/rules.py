@@ -34,6 +34,7 @@ _SHOWN: Final = 20  # names in a message
 _TIMES_ITS_GAP: Final = 3.0  # of a source that sends round the clock
 _TIMES_ITS_GAP_BY_DAY: Final = 1.5  # of one that rests, if its hours are regular …
 _IRREGULAR: Final = 3.0  # … and so much more for one that comes by chance
+_WEEK: Final = 7  # days with events
 _OF_ITS_DAY: Final = 1.2  # a source that rests at night is silent when more than its whole usual day is missing
 _YOUNG_MINUTES: Final = 72 * 60  # a source whose nights and weekends are not known yet
 _YOUNG_ACTIVE: Final = 30  # minutes with events that make it one that sends steadily
@@ -56,6 +57,8 @@ def silence_limit(trail: Trail, health: Health) -> float | None:
             return None
         irregular = sum(p * (1 - p) for _, p in hours) / sum(p for _, p in hours)  # 0: each hour always or never
         times = _TIMES_ITS_GAP_BY_DAY + _IRREGULAR * irregular
+        if trail.days < _WEEK:  # few silences seen yet
+            times *= 2
         return max(health.silence_minutes, times * trail.gap, _OF_ITS_DAY * day)
     return float(_YOUNG_MINUTES) if trail.minutes >= _YOUNG_ACTIVE else None
 

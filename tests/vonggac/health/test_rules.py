@@ -17,7 +17,7 @@ KEY = Source("syslog", "pc1", "syslog.auth")
 
 
 def trail(**more: Any) -> Trail:
-    return Trail(KEY, AT - 86_400, **{"last": AT, "days": 5, "minutes": 999, **more})
+    return Trail(KEY, AT - 86_400, **{"last": AT, "days": 9, "minutes": 999, **more})
 
 
 def week(present: dict[int, float], rate: float = 0.0, low: float = 0.0) -> dict[int, Usual]:
@@ -35,6 +35,7 @@ ALWAYS = week(dict.fromkeys(range(48), 1.0), rate=4_000, low=3_200)
         (trail(week=week(dict.fromkeys(range(8, 17), 1.0)), gap=20), 1.2 * 9 * 60),  # more than its whole day
         (trail(week=week({1: 1.0}), gap=60), 90),  # each night, at one
         (trail(week=week(dict.fromkeys(range(48), 0.5)), gap=600), 1_800),  # comes by chance: 1.5 + 3 * 0.5 times
+        (trail(days=4, week=week({1: 1.0}), gap=60), 180),  # in its first week twice that
         (trail(days=1, week={}), 72 * 60),  # its nights and weekends are not known
         (trail(days=1, minutes=3, week={}), None),  # seen once
         (trail(last=0), None),  # never an event: a listener
