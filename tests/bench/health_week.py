@@ -3,9 +3,9 @@
     python tests/bench/health_week.py [SEEDS]
 
 Each seed is a world of its own: 28 days of 10 servers, 10 workstations, 4 nightly batches, 4 bursty sources, 4 sparse
-ones that send by chance, 6 noisy ones, 2 firewalls with a strong daily rhythm; with a holiday, restarts of a server at night and a
-weekend's downtime of the service itself. Nothing is wrong with any source: every alert is false. In a second run of the
-same world nine sources go wrong on day 21.
+ones that send by chance, 6 noisy ones, 2 firewalls with a strong daily rhythm; with a holiday, restarts of servers and
+a weekend's downtime of the service itself. Nothing is wrong with any source: every alert is false. In a second run of
+the same world nine sources go wrong on day 21.
 """
 
 from __future__ import annotations
