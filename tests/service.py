@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -34,6 +34,7 @@ class Service:
 
     def __init__(self, data: Path, **settings: str) -> None:
         self.data = data
+        self.said = data.with_name(f"{data.name}.err")
         self.port, self.http = free_ports(2)
         self.environ = {
             "VONGGAC_DATA": str(data),
@@ -50,19 +51,23 @@ class Service:
     def start(self, *options: str) -> None:
         """Start it and wait for the line that says it is ready."""
         self.begin(*options)
+        self.ready()
+
+    def ready(self) -> None:
+        """Wait for the line that says it is ready."""
         assert self.process is not None
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert line, self.err[-2000:]
         self.told = orjson.loads(line)
 
-    def begin(self, *options: str) -> None:
-        """Start it and do not wait."""
+    def begin(self, *options: str, prefix: Sequence[str] = ()) -> None:
+        """Start it, by another program if there is a prefix, and do not wait."""
         self.data.mkdir(parents=True, exist_ok=True)
         clean = {name: value for name, value in os.environ.items() if not name.startswith("VONGGAC_")}
-        with (self.data / "err").open("ab") as err:
+        with self.said.open("ab") as err:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "vonggac", "run", *(options or ("--alerts", "jsonl"))],
+                [*prefix, sys.executable, "-P", "-m", "vonggac", "run", *(options or ("--alerts", "jsonl"))],
                 env={**clean, **self.environ},
                 cwd=ROOT,
                 stdout=subprocess.PIPE,
@@ -72,7 +77,7 @@ class Service:
     @property
     def err(self) -> str:
         """What it and its roles said."""
-        return (self.data / "err").read_text("utf-8", "replace")
+        return self.said.read_text("utf-8", "replace")
 
     def shown(self) -> list[dict[str, Any]]:
         """The alerts of the terminal."""

@@ -49,6 +49,7 @@ class Log(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kind: Literal["embedded"] = "embedded"
     keep_hours: Annotated[float, msgspec.Meta(gt=0)] = 72.0  # what every required role has read is kept so long
     keep_gb: Annotated[float, msgspec.Meta(gt=0)] = 20.0  # or until the log is larger than this
+    floor_gb: Annotated[float, msgspec.Meta(ge=0)] = 2.0  # free disk below which nothing is taken in; never below 5 %
 
 
 class Store(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

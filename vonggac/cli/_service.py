@@ -46,7 +46,9 @@ def event_log(settings: Settings) -> Any:
     """Open the event log of the settings."""
     module = importlib.import_module("connectors.embedded_log")
     keep = module.Keep(max_age_s=settings.log.keep_hours * 3600, max_bytes=int(settings.log.keep_gb * (1 << 30)))
-    return module.EmbeddedLog(settings.folder / "log", required=REQUIRED, keep=keep)
+    least = int(settings.log.floor_gb * (1 << 30))
+    floors = module.Floors(least=least, reserve=min(256 << 20, least // 8))
+    return module.EmbeddedLog(settings.folder / "log", required=REQUIRED, keep=keep, floors=floors)
 
 
 def event_store(settings: Settings) -> Any:

@@ -12,6 +12,7 @@ from typing import Final
 from vonggac.intake.inlet import Closed, Inlet, Intake
 from vonggac.intake.tally import Tally
 from vonggac.logport import Out, Task
+from vonggac.pipeline.clockwatch import Clockwatch
 from vonggac.pipeline.turning import Life, commit
 
 _log = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ class Collect:
     ) -> None:
         self._task, self._inlet, self._tally, self._life, self._clock = task, inlet, tally, life, clock
         self._intakes, self._room = intakes, room
+        self._watch = Clockwatch()
         self._stop = threading.Event()  # of the intakes
         self._threads: list[threading.Thread] = []
 
@@ -61,6 +63,9 @@ class Collect:
 
     def _turn(self, wait_s: float) -> bool:
         """Commit what waits; False when nothing did."""
+        if said := self._watch.look(self._clock(), time.monotonic()):
+            self._life.count("clock_set_total")
+            _log.warning("%s", said)
         health = [Out(HEALTH, line) for line in self._tally.take(self._clock())]
         taken = self._inlet.take(0 if health else wait_s, _BYTES)
         if taken and sum(one.size for one in taken) < _BYTES // 4:

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 import orjson
 
+from vonggac.pipeline.notify import READY, STOPPING, WATCHDOG, Tell, reloading
 from vonggac.pipeline.pages import Page, State, page_of
 
 _log = logging.getLogger(__name__)
@@ -73,12 +74,21 @@ class _History:
 
 
 class Supervisor:
-    """Runs until it is told to stop. `command` starts a role's process, which reads its spec from standard input."""
+    """Runs until it is told to stop. `command` starts a role's process, which reads its spec from standard input.
+
+    `tell` is told what a service manager wants to know (`vonggac.pipeline.notify`).
+    """
 
     def __init__(
-        self, data: Path, command: Sequence[str], roles: Sequence[Role], reload: Callable[[], Sequence[Role] | None]
+        self,
+        data: Path,
+        command: Sequence[str],
+        roles: Sequence[Role],
+        reload: Callable[[], Sequence[Role] | None],
+        tell: Tell = lambda _line: None,
     ) -> None:
         self._data, self._command, self._roles, self._reload = data, command, list(roles), reload
+        self._tell = tell
         self._children: dict[int, _Child] = {}
         self._histories: dict[str, _History] = {}
         self._told_ready = False
@@ -105,7 +115,9 @@ class Supervisor:
                 if not self._told_ready and self._all_ready():
                     self._told_ready = True
                     ready()
+                    self._tell(READY)
                 self._show()
+                self._tell(WATCHDOG)
         finally:
             for child in list(self._children.values()):
                 child.process.kill()
@@ -201,7 +213,10 @@ class Supervisor:
 
     def _renew(self) -> None:
         """Take new settings and rules: a process that they concern is replaced, without a pause where that can be."""
+        self._tell(reloading())
         roles = self._reload()
+        if self._told_ready:
+            self._tell(READY)
         if roles is None:
             return  # refused, and said
         old = {role.instance: role for role in self._roles}
@@ -235,6 +250,7 @@ class Supervisor:
 
     def _end(self, status: int) -> int:
         """End the roles in the order of an event's way: what was read is stored, as far as ten seconds reach."""
+        self._tell(STOPPING)
         for name, seconds in _PHASES_S.items():
             asked = [child for child in self._children.values() if child.role.name == name]
             for child in asked:

@@ -32,8 +32,12 @@ def roles(stamp=0):
 def reload():
     text = (data / "reload").read_text()
     return None if text == "refuse" else roles(int(text))
+def tell(line):
+    if line != "WATCHDOG=1":
+        with open(data / "told", "a") as file:
+            print(line.partition("\\n")[0], file=file)
 command = [sys.executable, "-c", (data / "role.py").read_text(), str(data)]
-sys.exit(Supervisor(data, command, roles(), reload).run(lambda: print("ready", flush=True)))
+sys.exit(Supervisor(data, command, roles(), reload, tell).run(lambda: print("ready", flush=True)))
 """
 ROLE = """
 import json, os, pathlib, signal, sys, time
@@ -210,3 +214,14 @@ def test_what_is_left_to_it_is_reaped(start: Callable[..., Running], tmp_path: P
     children = Path(f"/proc/{service.process.pid}/task/{service.process.pid}/children").read_text().split()
     assert children == [str(service.pid("collect"))]
     assert service.end() == 0
+
+
+def test_a_service_manager_hears_of_start_reload_and_stop(start: Callable[..., Running]) -> None:
+    service = start()
+    service.ready()
+    (service.data / "reload").write_text("refuse")
+    service.process.send_signal(signal.SIGHUP)
+    told = service.data / "told"
+    until(lambda: told.exists() and told.read_text().count("READY=1") == 2)
+    assert service.end() == 0
+    assert told.read_text().splitlines() == ["READY=1", "RELOADING=1", "READY=1", "STOPPING=1"]
