@@ -34,7 +34,6 @@ _log = logging.getLogger(__name__)
 _MOST: Final = 5_000  # files
 _OPEN: Final = 256  # files held open: of these nothing is lost though they are deleted
 _COLD: Final = 60.0  # seconds without growth, after which a file is looked at less often
-_LARGEST: Final = 64 << 20  # bytes: so far is looked for the end of an event of many lines
 _NAMED: Final = 10_000
 
 
@@ -68,6 +67,7 @@ class Follow:
         self._said: set[tuple[str, str]] = set()
         self._counts: Counter[str] = Counter()
         self._next_list = 0.0
+        self._begun = False
         self._places: dict[str, Place] = {}  # by name: of marks that no file was found for yet
         self._past: deque[Place] = deque(maxlen=100)  # of files that were written anew: a copy may turn up
         self._copies: set[tuple[int, int]] = set()  # files that were copies of others when they were seen first
@@ -82,8 +82,9 @@ class Follow:
 
     def run(self, inlet: Inlet, marks: Mapping[str, bytes], stop: threading.Event) -> None:
         """Follow until `stop`."""
-        known = {name: mark for name, mark in marks.items() if name.startswith("follow:")} | self._marks
-        self._marks = {name: mark for name, mark in known.items() if mark}
+        if not self._begun:  # when it is started again, what was handed over meanwhile is newer
+            self._begun = True
+            self._marks = {name: mark for name, mark in marks.items() if name.startswith("follow:")}
         self._begin()
         try:
             self._list(inlet, first=True)
@@ -191,7 +192,8 @@ class Follow:
         self._places.clear()
         for name, mark in self._marks.items():
             try:
-                self._places[name] = Place.from_bytes(mark)
+                if name not in self._pending:
+                    self._places[name] = Place.from_bytes(mark)
             except ValueError:
                 self._pending[name] = b""
 
@@ -256,6 +258,9 @@ class Follow:
         file.next_look = now + (5 * self._pause if now - file.changed > _COLD else 0.0)
         size = self._size(file)
         if size is None:
+            self._let_go(file)
+            return False
+        if file.useless and size < file.size:  # another content: it is judged anew
             self._let_go(file)
             return False
         if size != file.size:
@@ -329,9 +334,9 @@ class Follow:
                 return False
             turn = self._lines.turn(descriptor, place, stop, size if ended else file.old(now), last=stop == end)
             news = [(records, at) for records, at in turn.batches if records or at != place]
-            if news or stop == end or most >= _LARGEST:
+            if news or stop == end:
                 break
-            most *= 4  # one event that is longer than a turn
+            most *= 4  # events that are longer than a turn; fewer than a batch of them are held
         for records, at in news:
             file.place = at
             self._put(inlet, at.collector, records, display(at.path), {at.name: at.to_bytes()})

@@ -93,6 +93,7 @@ class Inbox:
         self._said: set[tuple[str, str]] = set()
         self._next_look = self._next_expiry = self._next_move = 0.0
         self._begins = 0
+        self._ever = False
         self._known: dict[str, tuple[str, Progress]] = {}  # by key: what an earlier run had begun, its slot first
         self._counts: Counter[str] = Counter()
 
@@ -107,7 +108,10 @@ class Inbox:
 
     def run(self, inlet: Inlet, marks: Mapping[str, bytes], stop: threading.Event) -> None:
         """Look, read, put away, until `stop`."""
-        self._begin({name: mark for name, mark in marks.items() if name.startswith("inbox:")} | self._marks)
+        if not self._ever:  # when it is started again, what was handed over meanwhile is newer
+            self._ever = True
+            self._marks = {name: mark for name, mark in marks.items() if name.startswith("inbox:")}
+        self._begin()
         try:
             while not stop.is_set():
                 self._look(inlet)
@@ -142,8 +146,7 @@ class Inbox:
 
     # ------------------------------------------------------------ marks
 
-    def _begin(self, marks: dict[str, bytes]) -> None:
-        self._marks = {name: mark for name, mark in marks.items() if mark}
+    def _begin(self) -> None:
         self._known.clear()
         self._stays.load(self._marks)
         for name, mark in self._marks.items():

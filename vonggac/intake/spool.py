@@ -107,6 +107,7 @@ class Spool:
         self._folder, self._limits = folder.absolute(), limits or Limits()
         self._marks: dict[str, bytes] = {}  # as they will stand when all that was handed over is committed
         self._forget: dict[str, bytes] = {}
+        self._begun = False
         self._read: set[str] = set()  # names of files that wait for their commit
         self._acknowledged: deque[str] = deque()
         self._counts: Counter[str] = Counter()
@@ -121,8 +122,9 @@ class Spool:
 
     def run(self, inlet: Inlet, marks: Mapping[str, bytes], stop: threading.Event) -> None:
         """Take file after file until `stop`."""
-        known = {name: mark for name, mark in marks.items() if name.startswith("spool:")} | self._marks
-        self._marks = {name: mark for name, mark in known.items() if mark}
+        if not self._begun:  # when it is started again, what was handed over meanwhile is newer
+            self._begun = True
+            self._marks = {name: mark for name, mark in marks.items() if name.startswith("spool:")}
         try:
             while not stop.is_set():
                 names = sorted(one for one in os.listdir(self._folder) if one.endswith(_ENDING))  # noqa: PTH208

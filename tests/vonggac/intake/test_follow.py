@@ -276,6 +276,31 @@ def test_what_cannot_be_followed_is_named(tmp_path: Path) -> None:
     assert "only logs of lines can be followed" in log.dead()[0]
 
 
+def test_events_that_are_longer_than_a_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_followed, "OLD", 0.1)
+    monkeypatch.setattr(follow, "TURN", 2_000)
+    path = tmp_path / "app.json"
+    path.write_text("".join(f'{{\n  "n": {number},\n  "text": "{"x" * 9_000}"\n}}\n' for number in range(30)))
+    log = Committed()
+    drained(following(path), log, lambda: len(log.events()) == 30)
+    assert [event["event"]["id"] for event in log.events()] == scanned(path, "json")
+
+
+def test_what_was_no_log_may_become_one(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"\n" + bytes(4_000) + b"\n")
+    log = Committed()
+    intake = following(path)
+    with running(intake, {}) as inlet:
+        log.commit(inlet, inlet.take(5, 1))
+        path.write_text(lines(0, 3))
+        for _ in range(200):
+            if log.events():
+                break
+            log.commit(inlet, inlet.take(0.05, 1 << 20))
+    assert seen(log) == wanted(3)
+
+
 def test_a_huge_line_passes(tmp_path: Path) -> None:
     path = tmp_path / "messages"
     path.write_text(lines(0, 1) + "x" * (9 << 20) + "\n" + lines(1, 1))
