@@ -106,6 +106,7 @@ class Watch:
 _CONFIG: Final[dict[str, Any]] = {
     "temp_directory": "",  # what does not fit is refused, never spilled
     "preserve_insertion_order": False,
+    "pandas_analyze_sample": 0,  # columns of Python objects are texts: no need to look
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
     "allow_community_extensions": False,

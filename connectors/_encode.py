@@ -6,8 +6,10 @@ What `Shape` does not take is made a row the long way (`row_of`): the rows are t
 
 from __future__ import annotations
 
+import gc
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import MAXYEAR, MINYEAR, datetime
 from pathlib import Path
@@ -139,13 +141,28 @@ class Maker:
                 self._shape.refresh()
 
 
-def write(con: DuckDBPyConnection, rows: Rows, scratch: Path, target: Path) -> int:
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Keep Python from looking for cycles meanwhile: there are none in rows, and many objects to look through."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+def write(con: DuckDBPyConnection, rows: Rows, scratch: Path, target: Path, threads: int = 1) -> int:
     """Write rows as Parquet, and say how many; raises duckdb.Error. Leaves a scratch file when there were odd ones."""
     names: list[str] = []
     encode = msgspec.json.Encoder().encode
+    # a thread compresses by itself only what is at least half a row group
+    group = min(_GROUP, max(_VECTOR, -(-len(rows) // threads)))
+    size = max(_VECTOR // 2, -(-len(rows.raws) // threads))
     try:
-        for start in range(0, len(rows.raws), _SLICE):
-            part = slice(start, start + _SLICE)
+        for start in range(0, len(rows.raws), size):
+            part = slice(start, start + size)
             name = f"rows{start}"
             con.register(name, _columns(rows, part, encode))
             names.append(name)
@@ -157,7 +174,7 @@ def write(con: DuckDBPyConnection, rows: Rows, scratch: Path, target: Path) -> i
         if rows.odd:
             write_lines((orjson.dumps(row) for row in rows.odd), scratch)
             selects.append(rows_of(scratch))
-        return copy(con, " UNION ALL BY NAME ".join(selects), target, level=1, group=_GROUP)
+        return copy(con, " UNION ALL BY NAME ".join(selects), target, level=1, group=group)
     finally:
         for name in names:
             con.unregister(name)
@@ -218,8 +235,8 @@ _UNIT: Final = FIELDS.index("vonggac.unit")
 _TIME: Final = FIELDS.index("@timestamp")
 _NONE: Final[Values] = (None,) * len(FIELDS)
 _PATIENCE: Final = 500  # records between two refreshments of a shape
-_SLICE: Final = 2_048  # rows: DuckDB's vector, and what one thread takes at a time
-_GROUP: Final = 8_192  # rows of a row group: what a thread holds in memory
+_VECTOR: Final = 2_048  # rows that DuckDB works on at a time
+_GROUP: Final = 8_192  # rows of a row group, at most: what a thread holds in memory
 
 
 def _select() -> str:

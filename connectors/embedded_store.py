@@ -112,14 +112,9 @@ class EmbeddedStore:
         self._own()
         made, n = _Made(), self.catalogue.numbered()
         for runs in portions(batches, self.catalogue.positions(), self.limits.rows, self.limits.bytes, n):
-            rows = Rows()
             with uncollected():
-                for run in runs:
-                    told = partial(self._bad, run, made)
-                    self._maker.add(rows, run.records, micros(run.appended), run.number, told)  # 1
+                self._take(runs, made)
             n = runs[-1].number + len(runs[-1].records)
-            if len(rows):
-                self._write(rows, runs, made)  # 2
         self._record(made.pieces, [], upto, numbered=n)  # 3
         return made.bads
 
@@ -235,6 +230,14 @@ class EmbeddedStore:
     def _bad(self, run: Run, made: _Made, at: int, reason: str) -> None:
         place = f"offset {run.first + at}"
         made.bads.append(Bad(run.part, place, " ".join(reason.split()), run.records[at][:_SAMPLE]))
+
+    def _take(self, runs: Sequence[Run], made: _Made) -> None:
+        rows = Rows()
+        for run in runs:
+            told = partial(self._bad, run, made)
+            self._maker.add(rows, run.records, micros(run.appended), run.number, told)  # 1
+        if len(rows):
+            self._write(rows, runs, made)  # 2
 
     def _write(self, rows: Rows, runs: Sequence[Run], made: _Made) -> None:
         """Write rows into one file, or into two halves when memory does not suffice; one that does not fit is bad."""

@@ -148,10 +148,10 @@ def test_a_huge_record_is_kept_whole_beside_the_row(tmp_path: Path) -> None:
 
 
 def test_out_of_memory_halves_the_batch_down_to_one_bad_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def tight(con: duckdb.DuckDBPyConnection, rows: Rows, scratch: Path, target: Path) -> int:
+    def tight(con: duckdb.DuckDBPyConnection, rows: Rows, scratch: Path, target: Path, threads: int) -> int:
         if len(rows) > 2 or "poison" in "".join(rows.raws) or any("poison" in row["raw"] for row in rows.odd):
             raise duckdb.OutOfMemoryException
-        return write(con, rows, scratch, target)
+        return write(con, rows, scratch, target, threads)
 
     monkeypatch.setattr("connectors.embedded_store.write", tight)
     store = store_of(tmp_path)
