@@ -36,6 +36,7 @@ def main() -> None:
         _allow(question["limit_s"] * int(threads))
         out.write(framed({"n": question["n"], **_answer(engine, question, questions.stop)}))
         out.flush()
+    os._exit(0)  # the thread that waits for questions holds standard input: an ordered end would wait for it
 
 
 class Questions:

@@ -18,7 +18,7 @@ from typing import Final
 from connectors._analyst import Table
 from connectors._catalogue import Catalogue, CatalogueError, SourceSpan
 from connectors._querywire import Message, framed, page_in, parsed, query_out
-from connectors._search import File, Unreadable, file_of, missing, plan, tell
+from connectors._search import File, Unreadable, damage_of, file_of, missing, plan, tell
 from vonggac.query import Query
 from vonggac.storeport import Failed, Page, Stop, Stopped, TooMuch, TooSlow
 
@@ -42,8 +42,16 @@ class QueryProcess:
         self._memory = f"{memory_mb}MB"
         self._lock = threading.Lock()
         self._free = threading.Semaphore(processes)
+        self._tries = processes + _TRIES  # each of the children may have ended, idle
         self._idle: list[_Child] = []
+        self._living: set[_Child] = set()
         self._closed = False
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Give the children that were started and not ended; one that was idle too long may be gone already."""
+        with self._lock:
+            return tuple(child.pid for child in self._living)
 
     def search(self, query: Query, units: frozenset[str], limit_s: float, stop: Stop) -> Page:
         """Answer a query over the events of these units only (`EventStore.search`)."""
@@ -91,7 +99,7 @@ class QueryProcess:
             self._closed = True
             idle, self._idle = self._idle, []
         for child in idle:
-            child.end()
+            self._end(child)
 
     def __enter__(self) -> QueryProcess:
         return self
@@ -120,41 +128,78 @@ class QueryProcess:
                 msg = f"no answer within {limit_s:g} s: others are asking"
                 raise TooSlow(msg)
         try:
-            for _ in range(_TRIES):
-                child = self._child()
-                try:
-                    answer = child.ask(question(), max(0.0, end - time.monotonic()), stop)
-                except _Left:  # it had ended, idle, before it heard of us
-                    child.end()
-                    continue
-                except BaseException:
-                    child.end()
-                    raise
-                self._keep(child)
-                if "error" in answer:
-                    raise _error(*answer["error"])
-                return answer
-            msg = "the query process ends before it answers"
-            raise Failed(msg)
+            return self._answer(question, limit_s, end, stop)
         finally:
             self._free.release()
+
+    def _answer(self, question: Callable[[], Message], limit_s: float, end: float, stop: Stop) -> Message:
+        why: Exception = Failed("the query process ends before it answers")
+        for _ in range(self._tries):
+            asked = question()
+            child = self._child()
+            try:
+                answer = child.ask(asked, max(0.0, end - time.monotonic()), stop)
+            except _Left:  # it had ended, idle, before it heard of us
+                self._end(child)
+                continue
+            except _Crashed as error:
+                self._end(child)
+                why = error
+                if not self._look_over(asked["files"], end, stop):
+                    break
+                continue
+            except TooSlow:
+                self._end(child)
+                raise _slow(limit_s) from None
+            except BaseException:
+                self._end(child)
+                raise
+            self._keep(child)
+            if "error" in answer:
+                kind, text = answer["error"]
+                raise _error(kind, text, limit_s)
+            return answer
+        raise why
+
+    def _look_over(self, files: Sequence[File], end: float, stop: Stop) -> bool:
+        """Look for the damaged file that may have been too much for the engine, and mark it; say whether one was."""
+        found = []
+        for file in files:
+            if time.monotonic() >= end or stop.is_set():
+                break
+            if (one := damage_of(self._root / "events", file, whole=True)) is not None:
+                found.append(one)
+        tell(self._catalogue(), found)
+        return bool(found)
 
     def _child(self) -> _Child:
         with self._lock:
             if self._idle:
                 return self._idle.pop()
-        return _Child(self._arguments)
+        child = _Child(self._arguments)
+        with self._lock:
+            self._living.add(child)
+        return child
 
     def _keep(self, child: _Child) -> None:
         with self._lock:
             if not self._closed:
                 self._idle.append(child)
                 return
+        self._end(child)
+
+    def _end(self, child: _Child) -> None:
         child.end()
+        with self._lock:
+            self._living.discard(child)
 
 
 class _Left(Exception):
     """The child ended of itself."""
+
+
+class _Crashed(Failed):
+    """The child died of itself."""
 
 
 class _Child:
@@ -175,6 +220,7 @@ class _Child:
         os.set_blocking(self._in, False)
         os.set_blocking(self._out, False)
         self._numbers = count()
+        self.pid = self._process.pid
 
     def ask(self, question: Message, limit_s: float, stop: Stop) -> Message:
         """Send the question and wait for the answer; what does not obey within 2 s is ended."""
@@ -194,8 +240,7 @@ class _Child:
             if told is not None and now > told + _OBEY_S:
                 raise Stopped
             if now > end:
-                msg = f"no answer within {limit_s:g} s"
-                raise TooSlow(msg)
+                raise TooSlow
             poll.modify(self._in, select.POLLOUT if sending else 0)
             ready = dict(poll.poll(_POLL_S * 1000))
             if self._out in ready and not self._receive(got):
@@ -236,19 +281,22 @@ class _Child:
             msg = "the query process was ended for want of memory"
             raise TooMuch(msg)
         if code == -signal.SIGXCPU:
-            msg = "the query process was ended for its processor time"
-            raise TooSlow(msg)
+            raise TooSlow
         how = signal.Signals(-code).name if code < 0 else f"code {code}"
         msg = f"the query process died ({how}); the next question gets a new one"
-        raise Failed(msg)
+        raise _Crashed(msg)
 
 
 def _unreadable(found: Message) -> list[Unreadable]:
     return [Unreadable(*one) for one in found["unreadable"]]
 
 
-def _error(kind: str, text: str) -> Exception:
-    return _ERRORS.get(kind, ValueError)(text)
+def _error(kind: str, text: str, limit_s: float) -> Exception:
+    return _slow(limit_s) if kind == "slow" else _ERRORS.get(kind, ValueError)(text)
+
+
+def _slow(limit_s: float) -> TooSlow:
+    return TooSlow(f"no answer within {limit_s:g} s")
 
 
 # -------------------------------------------------------------------- tables
@@ -256,11 +304,10 @@ def _error(kind: str, text: str) -> Exception:
 _OBEY_S: Final = 2.0
 _POLL_S: Final = 0.05
 _CHUNK: Final = 1 << 20
-_TRIES: Final = 3
+_TRIES: Final = 2
 _ENVIRONMENT: Final = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "LANG", "LC_ALL")
 _ERRORS: Final[dict[str, type[Exception]]] = {
     "stopped": Stopped,
-    "slow": TooSlow,
     "much": TooMuch,
     "failed": Failed,
 }
