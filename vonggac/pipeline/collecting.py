@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from vonggac.intake.inlet import Closed, Inlet, Intake
+from vonggac.intake.inlet import Closed, Delivery, Inlet, Intake
 from vonggac.intake.tally import Tally
 from vonggac.logport import Out, Task
 from vonggac.pipeline.clockwatch import Clockwatch
@@ -135,4 +135,18 @@ class Collect:
             _log.error("%s: %s; once more in %.0f s", intake.name, reason, pause)
             self._stop.wait(pause)
             pause = _AGAIN_S[0] if time.monotonic() - began > 600 else min(pause * 2, _AGAIN_S[1])
+            if not self._settled(intake.name):
+                return
             marks = self._task.marks()
+
+    def _settled(self, name: str) -> bool:
+        """Wait until what an intake gave before it ended is committed: its marks would lie behind; False at the end."""
+        committed = threading.Event()
+        try:
+            self._inlet.put(Delivery("", (), name, done=committed.set))
+        except Closed:
+            return False
+        while not committed.wait(0.1):
+            if self._stop.is_set():
+                return False
+        return True

@@ -123,13 +123,14 @@ def test_an_intake_goes_on_where_the_commit_was(tmp_path: Path) -> None:
 def test_an_intake_that_ends_is_named_and_started_again(
     tmp_path: Path, fault: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
-    sender, other = Sender(2, fault), Sender(1)
+    sender, other = Sender(2, fault), Sender(0)
     service = Running(tmp_path, sender, other)
     assert sender.all_there.wait(30)
     while 'intake_ended_total{intake="sender"}' not in service.life.figures or sender.fault is not None:
         assert service.thread.is_alive()
     service.end()
     assert str(fault) in caplog.text
+    assert sorted(service.messages()) == ["n0", "n1"], "nothing is read again that still waited for its commit"
     assert service.life.page.state is State.READY, "nothing else ended"
 
 
