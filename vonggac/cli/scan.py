@@ -81,7 +81,7 @@ def scan(context: Context, /, paths: tuple[str, ...], own: bool, form: str | Non
 
 def _spool(context: Context, store: bool) -> AbstractContextManager[SpoolWriter | None]:
     """Give what takes the events for the store."""
-    return SpoolWriter(context.data / "inbox" / ".spool") if store else nullcontext()
+    return SpoolWriter(context.data / "inbox") if store else nullcontext()
 
 
 def _job(context: Context, now: datetime, asked: dict[str, Any]) -> Job:

@@ -23,6 +23,7 @@ from vonggac.reading.lines import TooLong, lines
 from vonggac.reading.source import READ_ERRORS, Limits, display, plain
 from vonggac.reading.walk import reason_of
 
+FOLDER: Final = ".spool"  # in the inbox
 _ENDING: Final = ".ndjson.zst"
 _UNUSABLE: Final = ".unusable"
 _FILE: Final = 20 << 20  # bytes of events in a file
@@ -33,9 +34,9 @@ _DONE: Final = b"done"
 _SET_APART: Final = b"done, damaged"
 
 
-def write(folder: Path, events: Iterable[bytes]) -> int:
+def write(inbox: Path, events: Iterable[bytes]) -> int:
     """Hand over encoded events, all or none; give their count. Raises OSError."""
-    with SpoolWriter(folder) as writer:
+    with SpoolWriter(inbox) as writer:
         for event in events:
             writer.add(event + b"\n")
         return writer.finish()
@@ -44,8 +45,8 @@ def write(folder: Path, events: Iterable[bytes]) -> int:
 class SpoolWriter:
     """Takes events while a scan goes on; `finish` makes all of them durable and visible, leaving without it none."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, inbox: Path) -> None:
+        self._folder = inbox / FOLDER
         self._id = secrets.token_hex(8)
         self._parts: list[Path] = []
         self._file: BinaryIO | None = None
@@ -95,7 +96,7 @@ class SpoolWriter:
 
 
 class Spool:
-    """The intake (`vonggac.intake.inlet.Intake`); `folder` is the one that `SpoolWriter` writes into.
+    """The intake (`vonggac.intake.inlet.Intake`); `inbox` is `<data>/inbox`.
 
     A mark holds the offset (decompressed) behind the last event that was committed, or says that only the deletion is
     left. A file that is damaged is read as far as it goes, named, and kept under another name.
@@ -103,8 +104,8 @@ class Spool:
 
     name = "spool"
 
-    def __init__(self, folder: Path, limits: Limits | None = None) -> None:
-        self._folder, self._limits = folder.absolute(), limits or Limits()
+    def __init__(self, inbox: Path, limits: Limits | None = None) -> None:
+        self._folder, self._limits = inbox.absolute() / FOLDER, limits or Limits()
         self._marks: dict[str, bytes] = {}  # as they will stand when all that was handed over is committed
         self._forget: dict[str, bytes] = {}
         self._begun = False

@@ -8,7 +8,7 @@ import zstandard
 
 from vonggac.event import Event
 from vonggac.intake import spool
-from vonggac.intake.spool import Spool, write
+from vonggac.intake.spool import FOLDER, Spool, write
 from vonggac.intaketesting import Committed, drained, running
 from vonggac.testing import make_event
 
@@ -17,12 +17,12 @@ def lines(count: int) -> list[bytes]:
     return [make_event(n=number, text="x" * 900).to_json() for number in range(count)]
 
 
-def emptied(folder: Path, log: Committed) -> Callable[[], bool]:
-    return lambda: not list(folder.iterdir()) and not log.marks
+def emptied(inbox: Path, log: Committed) -> Callable[[], bool]:
+    return lambda: not list((inbox / FOLDER).iterdir()) and not log.marks
 
 
-def opened(folder: Path) -> Spool:
-    intake = Spool(folder)
+def opened(inbox: Path) -> Spool:
+    intake = Spool(inbox)
     intake.open()
     return intake
 
@@ -31,7 +31,7 @@ def test_the_events_come_as_they_were_written(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(spool, "_FILE", 100_000)
     events = lines(500)
     assert write(tmp_path, events) == 500
-    assert len(list(tmp_path.glob("*.ndjson.zst"))) in (5, 6), "files of a bounded size"
+    assert len(list((tmp_path / FOLDER).glob("*.ndjson.zst"))) in (5, 6), "files of a bounded size"
     log = Committed()
     drained(opened(tmp_path), log, emptied(tmp_path, log))
     assert [event["event"]["id"] for event in log.events()] == [Event.from_json(one).id for one in events]
@@ -45,7 +45,7 @@ def test_an_interrupted_scan_hands_over_nothing(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         write(tmp_path, interrupted())
-    assert list(tmp_path.iterdir()) == []
+    assert list((tmp_path / FOLDER).iterdir()) == []
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -69,15 +69,15 @@ def test_a_kill_neither_loses_nor_doubles(tmp_path: Path, seed: int, monkeypatch
 
 def test_a_damaged_file_is_read_as_far_as_it_goes_and_set_apart(tmp_path: Path) -> None:
     good = b"\n".join(lines(30))
-    folder = tmp_path / "spool"
+    folder = tmp_path / FOLDER
     folder.mkdir()
     (folder / "b.ndjson.zst").write_bytes(zstandard.compress(good + b"\n[]\n{}\n\xff\n"))
     (folder / "a.ndjson.zst").write_bytes(zstandard.compress(good)[:-4])
     (folder / "c.ndjson.zst").write_bytes(b"no zstd at all")
     log = Committed()
-    drained(opened(folder), log, lambda: len(list(folder.glob("*.unusable"))) == 1 and not log.marks)
+    drained(opened(tmp_path), log, lambda: len(list(folder.glob("*.unusable"))) == 1 and not log.marks)
     assert {path.name for path in folder.iterdir()} == {"a.ndjson.zst.unusable"}
     assert len(log.dead()) == 5
     assert set(log.ids()) <= {Event.from_json(one).id for one in good.split(b"\n")}
-    drained(opened(folder), log, lambda: True)
+    drained(opened(tmp_path), log, lambda: True)
     assert len(log.dead()) == 5
