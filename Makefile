@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	  && { echo $$p; break; }; done)
 VENV := .venv
 BIN := $(VENV)/bin
-DEBIAN := tshark rsyslog rsyslog-openssl
+DEBIAN := tshark rsyslog rsyslog-openssl systemd
 
 .PHONY: run test setup setup-dev system-packages format lint types layers tests lock messages parsing kill-test clean
 

@@ -19,6 +19,7 @@ from vonggac.cli import Context, Unusable
 from vonggac.cli._service import ROLES, roles_of
 from vonggac.cli.live import FORMS
 from vonggac.i18n import _, language
+from vonggac.pipeline.notify import teller
 from vonggac.pipeline.pages import pages
 from vonggac.pipeline.supervisor import Role, Supervisor
 from vonggac.settings import Settings, SettingsError, load
@@ -80,7 +81,7 @@ def _all(context: Context, settings: Settings, chosen: Sequence[str], alerts: st
         roles = roles_of(settings, chosen, alerts)
     except (OSError, ValueError) as error:
         raise Unusable(str(error)) from error
-    return Supervisor(data, command, roles, reload).run(ready)
+    return Supervisor(data, command, roles, reload, teller(os.environ)).run(ready)
 
 
 def _one(settings: Settings, role: str, worker: str, alerts: str) -> int:
