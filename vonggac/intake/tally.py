@@ -46,6 +46,10 @@ class _Count:
         self.seen = slot
 
 
+#: their events carry the time of a beginning and come at the end: a flow up to half an hour late
+_TOLD_LATE: Final = ("pcap",)
+
+
 class Tally:
     """Counts by source (collector, host, dataset). `seen` from any thread, `take` from the collect task's."""
 
@@ -166,7 +170,7 @@ class Tally:
         if len(count.offsets) < _TIMES and isinstance(time, str) and len(time) <= LONGEST:
             try:
                 moment = datetime.fromisoformat(time)
-                if not bounded:
+                if not bounded and count.source.collector not in _TOLD_LATE:
                     count.offsets.append((received - moment).total_seconds())
                 count.newest = max(count.newest, moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
             except (ValueError, TypeError, OverflowError):  # no ISO time, without an offset, or beyond the calendar

@@ -74,6 +74,11 @@ def test_events_are_counted_by_host_and_dataset(tally: Tally) -> None:
     assert told(tally, later(20)) == [], "a new slot begins with nothing"
 
 
+def test_flows_that_are_told_at_their_end_say_nothing_of_a_clock(tally: Tally) -> None:
+    tally.seen("pcap", "eth0", [event(time="2026-03-01T07:30:00Z")], 0, AT, bounded=False)
+    assert told(tally, later(10))[0].get("offset_s") is None
+
+
 @pytest.mark.parametrize(
     ("doc", "host"),
     [
