@@ -1,17 +1,21 @@
 """The container files, as far as a machine without Docker can hold them: linters, rights, what the image is made of."""
 
+import contextlib
 import fnmatch
+import http.server
 import re
 import subprocess
 import sys
+import threading
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from vonggac import __version__
+from vonggac import __version__, settings
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = ROOT / "docker" / "Dockerfile"
@@ -23,6 +27,32 @@ LINES = re.sub(r"\s*\\\n\s*", " ", re.sub(r"(?m)^\s*#.*\n", "", DOCKERFILE.read_
 
 def instructions(name: str) -> list[str]:
     return [line.removeprefix(name).strip() for line in LINES if line.startswith(f"{name} ")]
+
+
+def read_only(volume: Any) -> bool:
+    return not isinstance(volume, str) and volume.get("read_only", False)
+
+
+@contextlib.contextmanager
+def answering(status: int) -> Iterator[str]:
+    """Serve /readyz with a status; gives the address."""
+
+    class Ready(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status if self.path == "/readyz" else 404)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Ready) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -79,19 +109,37 @@ def test_the_service_has_no_rights(service: Any) -> None:
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert service["user"] == instructions("USER")[0]
     assert "privileged" not in service
-    assert "ports" not in service
+    assert "network_mode" not in service
     assert "cap_add" not in service
 
 
-def test_the_service_writes_only_to_its_volume_and_a_bounded_tmpfs(service: Any) -> None:
-    writable = [one for one in service["volumes"] if isinstance(one, str) or not one["read_only"]]
-    assert writable == ["data:/var/lib/vonggac"]
+def test_nobody_else_reaches_it_unless_that_is_asked_for(service: Any) -> None:
+    assert service["ports"] == [f"${{LISTEN:-127.0.0.1}}:5514:5514/{kind}" for kind in ("udp", "tcp")]
+
+
+def test_the_service_writes_only_to_its_volume_its_inbox_and_a_bounded_tmpfs(service: Any) -> None:
+    writable = [one if isinstance(one, str) else one["target"] for one in service["volumes"] if not read_only(one)]
+    assert writable == ["data:/var/lib/vonggac", "/var/lib/vonggac/inbox"]
     assert all("size=" in one and "nosuid" in one for one in service["tmpfs"])
     assert service["mem_limit"] == service["memswap_limit"]
 
 
-def test_the_service_scans(service: Any) -> None:
-    assert service["command"][0] == "scan"
+def test_the_service_runs_has_its_time_to_stop_and_is_watched(service: Any) -> None:
+    assert service["command"] == ["run"]
+    assert instructions("CMD") == ['["run"]']
+    assert service["stop_grace_period"] == "15s"
+    assert service["restart"] == "unless-stopped"
+    assert settings.load(None, service["environment"] | {"VONGGAC_FOLLOW__PATHS": ""}).syslog.listen == "0.0.0.0:5514"
+
+
+@pytest.mark.parametrize(("status", "how"), [(200, 0), (503, 1)])
+def test_the_health_check_asks_whether_the_service_is_ready(service: Any, status: int, how: int) -> None:
+    kind, *command = service["healthcheck"]["test"]
+    assert kind == "CMD"
+    with answering(status) as address:
+        program = command[-1].replace("127.0.0.1:8480", address)
+        done = subprocess.run([sys.executable, *command[1:-1], program], capture_output=True, check=False)
+    assert done.returncode == how
 
 
 def test_the_wheel_of_the_image_holds_what_is_read_at_run_time(tmp_path: Path) -> None:

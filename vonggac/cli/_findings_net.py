@@ -251,7 +251,7 @@ def interfaces(settings: Settings, running: frozenset[str]) -> Iterator[Finding]
             yield Finding(what, "fail", _("no such interface"), todo)
             continue
         if "collect" not in running and not may(_NET_RAW):
-            todo = _("give the service CAP_NET_RAW: AmbientCapabilities in its unit, cap_add in compose.yml")
+            todo = _("give the service CAP_NET_RAW: AmbientCapabilities in its unit")
             yield Finding(what, "warn", _("this user has no right to read packets"), todo)
         else:
             yield Finding(what, "ok", _("it is there"))
