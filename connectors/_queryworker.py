@@ -14,6 +14,8 @@ import queue
 import resource
 import sys
 import threading
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -28,13 +30,13 @@ def main() -> None:
     """Answer until nobody asks any more."""
     folder, memory_mb, threads, idle_s = sys.argv[1:]
     _confine(int(memory_mb), int(threads))
-    engine = Engine(Path(folder), f"{memory_mb}MB", int(threads))
+    engines = [Engine(Path(folder), f"{memory_mb}MB", number) for number in dict.fromkeys((int(threads), 1))]
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints is no answer
     questions = Questions(sys.stdin.buffer)
     while (question := questions.next(float(idle_s))) is not None:
         _allow(question["limit_s"] * int(threads))
-        out.write(framed({"n": question["n"], **_answer(engine, question, questions.stop)}))
+        out.write(framed({"n": question["n"], **_answer(engines, question, questions.stop)}))
         out.flush()
     os._exit(0)  # the thread that waits for questions holds standard input: an ordered end would wait for it
 
@@ -65,20 +67,34 @@ class Questions:
         os._exit(0)  # the parent is gone; whatever runs is for nobody
 
 
-def _answer(engine: Engine, question: Message, stop: threading.Event) -> Message:
-    units, files = frozenset(question["units"]), [File(*one) for one in question["files"]]
-    limit_s = question["limit_s"]
+def _answer(engines: Sequence[Engine], question: Message, stop: threading.Event) -> Message:
+    """Answer; what does not fit into memory on several threads, on one."""
+    end = time.monotonic() + question["limit_s"]
     try:
-        if question["do"] == "search":
-            page, bad = answer(engine, query_in(question["query"]), units, files, limit_s, stop)
-            return {"page": page_out(page), "unreadable": bad}
-        found, bad = table(engine, question["sql"], units, files, limit_s, stop, question["rows"])
-        return {"table": [found.columns, found.rows, found.more], "unreadable": bad}
+        for engine in engines:
+            try:
+                return _answered(engine, question, end - time.monotonic(), stop)
+            except (TooMuch, MemoryError):
+                engine.close()
+                if engine is engines[-1]:
+                    raise
+            finally:
+                if engine is not engines[0]:
+                    engine.close()  # two would keep twice the memory
     except (Stopped, TooSlow, TooMuch, Failed, ValueError) as error:
         return {"error": [_ERRORS.get(type(error), "value"), str(error)]}
     except MemoryError:
-        engine.close()
-        return {"error": ["much", engine.memory]}
+        pass
+    return {"error": ["much", engines[0].memory]}
+
+
+def _answered(engine: Engine, question: Message, limit_s: float, stop: threading.Event) -> Message:
+    units, files = frozenset(question["units"]), [File(*one) for one in question["files"]]
+    if question["do"] == "search":
+        page, bad = answer(engine, query_in(question["query"]), units, files, limit_s, stop)
+        return {"page": page_out(page), "unreadable": bad}
+    found, bad = table(engine, question["sql"], units, files, limit_s, stop, question["rows"])
+    return {"table": [found.columns, found.rows, found.more], "unreadable": bad}
 
 
 def _confine(memory_mb: int, threads: int) -> None:

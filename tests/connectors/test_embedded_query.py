@@ -1,17 +1,18 @@
 """The query process answers as the store does, and whatever happens to it is one clear error."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from connectors.embedded_query import QueryProcess, Table
-from connectors.embedded_store import EmbeddedStore
+from connectors.embedded_store import STEPS, EmbeddedStore, Limits, World
 from vonggac.query import And, Histogram, Not, Op, Or, Query, Sort, Terms, Test, Text
-from vonggac.storeport import Page
-from vonggac.storetesting import ask, batch_of, upto
+from vonggac.storeport import Page, Stop
+from vonggac.storetesting import STORE_CONTRACT, Killed, StoreBench, ask, batch_of, upto
 
 UNITS = frozenset({""})
 GO_ON = threading.Event()  # never set
@@ -33,6 +34,52 @@ def store(tmp_path: Path) -> EmbeddedStore:
 def process(tmp_path: Path) -> Iterator[QueryProcess]:
     with QueryProcess(tmp_path) as process:
         yield process
+
+
+class Served(EmbeddedStore):
+    """The store, asked through the query process."""
+
+    process: QueryProcess
+
+    def search(self, query: Query, units: frozenset[str], limit_s: float, stop: Stop) -> Page:
+        return self.process.search(query, units, limit_s, stop)
+
+
+class Bench:
+    """The contract's hands; an owner that was killed has let go of its lock, as the kernel does it."""
+
+    steps: Sequence[str] = STEPS
+    keeps_position = True
+
+    def __init__(self, root: Path, process: QueryProcess) -> None:
+        self._root, self._process = root, process
+        self._owners: list[EmbeddedStore] = []
+        self._deadly: str | None = None
+
+    def open(self) -> EmbeddedStore:
+        for owner in self._owners:
+            owner.close()
+        store = Served(self._root, limits=Limits(floor=timedelta(0)), world=World(step=self._step))
+        store.process = self._process
+        self._owners.append(store)
+        return store
+
+    @contextmanager
+    def dying(self, step: str) -> Iterator[None]:
+        self._deadly = step
+        yield
+        self._deadly = None
+
+    def _step(self, name: str) -> None:
+        if name == self._deadly:
+            raise Killed
+
+
+@pytest.mark.parametrize("case", STORE_CONTRACT, ids=lambda case: case.__name__)
+def test_the_contract_through_the_process(
+    case: Callable[[StoreBench], None], tmp_path: Path, process: QueryProcess
+) -> None:
+    case(Bench(tmp_path, process))
 
 
 def searched(process: QueryProcess, query: Query, units: frozenset[str] = UNITS) -> Page:
