@@ -23,7 +23,6 @@ _LATER: Final = datetime(2100, 1, 1, tzinfo=UTC)
 _SET_BACK: Final = timedelta(seconds=5)
 _TIME_ERROR: Final = 5  # adjtimex(2): the clock is not synchronised
 _NET_ADMIN: Final = 12  # capabilities(7)
-_FLOOR: Final = 2 << 30  # bytes free; below it, or below the share, collectors wait
 _SHARES: Final = (0.05, 0.10, 0.15)
 _INODES: Final = 0.02
 
@@ -61,16 +60,21 @@ def _is_write_ahead(path: Path) -> bool:
         return False
 
 
-def disk(folder: Path, stats: os.statvfs_result | None = None) -> Finding:
-    """Judge the room that a folder has, by the marks at which the service changes what it does."""
+def disk(folder: Path, floor: int, stats: os.statvfs_result | None = None) -> Finding:
+    """Judge the room that a folder has, by the marks at which the service changes what it does.
+
+    Below `floor` bytes, as below a share, collectors wait.
+    """
     stats = stats or os.statvfs(folder)
     free, total = stats.f_bavail * stats.f_frsize, max(1, stats.f_blocks * stats.f_frsize)
     share = free / total
     detail = _("{folder}: {size} GiB free ({share})").format(
         folder=display(str(folder)), size=free >> 30, share=f"{share:.0%}"
     )
-    if free < _FLOOR or share < _SHARES[0]:
-        todo = _("nothing is collected below 5 percent or 2 GiB: free some, or add disk")
+    if free < floor or share < _SHARES[0]:
+        todo = _("nothing is collected below 5 percent or {size} GiB (log.floor_gb): free some, or add disk").format(
+            size=f"{floor / (1 << 30):g}"
+        )
         return Finding("disk", "fail", detail, todo)
     if stats.f_files and stats.f_favail < _INODES * stats.f_files:
         detail = _("{detail}; {count} more files fit").format(detail=detail, count=stats.f_favail)

@@ -82,7 +82,8 @@ def _machine(context: Context) -> Iterator[Finding]:
     settings, data = context.settings, context.data
     roles = state.running(data)
     yield from machine.versions(data / "store")
-    yield from map(machine.disk, state.folders(data))
+    for folder in state.folders(data):
+        yield machine.disk(folder, int(settings.log.floor_gb * (1 << 30)))
     yield machine.clock(datetime.now(UTC), synchronised=machine.synchronised(), newest=state.newest(settings))
     yield from net.intakes(settings)
     yield from net.ports(settings, roles)

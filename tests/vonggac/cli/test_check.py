@@ -108,7 +108,7 @@ def test_the_disk_is_judged_by_the_marks_of_the_service(
     free: int, total: int, files: int, how: str, says: str, tmp_path: Path
 ) -> None:
     stats = os.statvfs_result((4096, 4096, total >> 12, free >> 12, free >> 12, 100, files, files, 0, 255))
-    found = machine.disk(tmp_path, stats)
+    found = machine.disk(tmp_path, 2 * GIB, stats)
     assert found.state == how
     assert says in found.detail
     assert bool(found.do) == (how != "ok")
