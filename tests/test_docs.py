@@ -14,6 +14,7 @@ import pytest
 from vonggac import event, settings, shelf
 from vonggac.cli.results import _COLUMNS, FORMATS
 from vonggac.pipeline.job import Outcome, Rules, Tally
+from vonggac.serving.metrics import KNOWN
 
 ROOT = Path(__file__).parents[1]
 PAGES: Final = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docker/*.md")])
@@ -62,6 +63,12 @@ def test_every_key_of_the_summary_is_explained() -> None:
     known = Outcome(Tally(), [], Rules(0, ()), 0.0).summary()
     told = page("alerts.md").partition("## The summary file")[2].partition("## Exit status")[0]
     assert sorted(first_cells(told)) == sorted(known)
+
+
+def test_every_figure_has_its_row() -> None:
+    told = page("service.md").partition("| figure | type | meaning |")[2].partition("## 6")[0]
+    assert first_cells(told) == list(KNOWN)
+    assert all(f"| `{name}` | {kind} |" in told for name, (kind, _meaning) in KNOWN.items())
 
 
 def test_every_format_is_explained() -> None:

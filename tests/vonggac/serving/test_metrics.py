@@ -35,6 +35,11 @@ def test_every_figure_bears_its_role() -> None:
     }
 
 
+def test_a_figure_of_an_intake_means_what_it_means_elsewhere() -> None:
+    page = exposition({"collect-0": {'intake_received_total{intake="syslog-udp"}': 7}}).decode()
+    assert "# HELP vonggac_intake_received_total Messages.\n# TYPE vonggac_intake_received_total counter\n" in page
+
+
 def test_known_figures_have_a_type_and_a_meaning_once() -> None:
     page = exposition({"a": {"events_total": 1, "own_thing": 2}, "b": {"events_total": 1}}).decode()
     assert page.count("# TYPE vonggac_events_total counter\n") == 1
