@@ -93,7 +93,7 @@ class Maker:
     def __init__(self, save_blob: Callable[[bytes], str]) -> None:
         self._save_blob = save_blob
         self._shape = Shape()
-        self._odd = 0  # records since the shape was refreshed
+        self._odd = _PATIENCE  # records since the shape was refreshed; the first one is learnt from at once
 
     def add(
         self, rows: Rows, records: Sequence[bytes], appended: int, first: int, bad: Callable[[int, str], None]
@@ -136,7 +136,7 @@ class Maker:
         self._odd += 1
         if not row["stray"] and large is None:
             self._shape.learn(orjson.loads(record))
-            if self._odd > _PATIENCE or len(rows) < _PATIENCE:
+            if self._odd > _PATIENCE:
                 self._odd = 0
                 self._shape.refresh()
 
@@ -234,7 +234,7 @@ _HOST: Final = FIELDS.index("host.name")
 _UNIT: Final = FIELDS.index("vonggac.unit")
 _TIME: Final = FIELDS.index("@timestamp")
 _NONE: Final[Values] = (None,) * len(FIELDS)
-_PATIENCE: Final = 500  # records between two refreshments of a shape
+_PATIENCE: Final = 50  # odd records between two refreshments of a shape, each of which takes as long as some 30 of them
 _VECTOR: Final = 2_048  # rows that DuckDB works on at a time
 _GROUP: Final = 8_192  # rows of a row group, at most: what a thread holds in memory
 
