@@ -189,7 +189,7 @@ HELP = {
     "unit": later("the unit tree: departments, communes, their hosts and networks"),
     "sources": later("sources: last event, rate, failures, clock; which of them are ill"),
     "config": later("settings in force"),
-    "check": later("is everything in order: settings, rules, programs, disk, installed files"),
+    "check": later("is everything in order: settings, rules, machine, service, what it keeps"),
     "backup": later("copy the state into a folder, also while the service runs"),
     "restore": later("bring a backup's state back"),
     "bench": later("measure itself on this machine"),
