@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from connectors._journal import Follower, Journal, Owner, State, World, check_name, create, journals, locked
+from connectors._journal import Follower, Journal, Owner, State, World, check_name, create, head_of, journals, locked
 from connectors._lag import lag_of
 from connectors._lookover import LookOver, look_over
 from connectors._reader import Reader
@@ -109,7 +109,8 @@ class EmbeddedLog:
 
     def newest_append(self) -> datetime | None:
         """Give the newest append time in the log, by whoever's clock wrote it."""
-        newest = max((one.head.appended for one in self.followers() if one.head), default=0)
+        heads = map(head_of, journals(self.root))
+        newest = max((head.appended for head in heads if head), default=0)
         return datetime.fromtimestamp(newest / 1e6, UTC) if newest else None
 
     def followers(self) -> list[Follower]:

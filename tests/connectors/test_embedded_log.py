@@ -360,3 +360,28 @@ def test_records_without_a_key_stay_together_among_keyed_ones(bench: Bench) -> N
     assert sorted(numbers(batches)) == list(range(10))
     unkeyed = next(batch for batch in batches if 1 in numbers([batch]))
     assert [n for n in numbers([unkeyed]) if n % 2] == [1, 3, 5, 7, 9]
+
+
+def test_the_newest_append_is_the_writers(bench: Bench) -> None:
+    assert bench.open().newest_append() is None
+    bench.started("collect").commit([Out("events", b'{"n":1}')], {}, {})
+    assert bench.open().newest_append() == NOW
+
+
+def test_a_look_over_begins_with_the_newest_segment_and_ends_in_time(bench: Bench) -> None:
+    source = bench.started("collect")
+    for number in range(8):
+        source.commit([Out("events", b'{"n":"%s"}' % os.urandom(1000).hex().encode())], {}, {})
+        os.utime(bench.segments()[-1], (number, number))
+    oldest, *_, newest = bench.segments()
+    for path in (oldest, newest):
+        data = bytearray(path.read_bytes())
+        data[-1] ^= 1  # in the last record: headers alone do not show it
+        path.write_bytes(data)
+        os.utime(path, (99, 99) if path == newest else (0, 0))
+    assert bench.open().look_over(60).damage == []
+    hurried = bench.open().look_over(0, deep=True)
+    whole = bench.open().look_over(60, deep=True)
+    assert (hurried.looked_at, [damage.file for damage in hurried.damage]) == (1, [f"collect-0/{newest.name}"])
+    assert whole.looked_at == whole.segments == len(bench.segments())
+    assert [damage.file for damage in whole.damage] == [f"collect-0/{path.name}" for path in (newest, oldest)]
