@@ -2,8 +2,8 @@
 
     {"role": "detect", "worker": 0, "workers": 1, "suspects": "", "alerts": "table", "lang": "vi", "settings": {…}}
 
-SIGTERM: finish what waits, then end; a second one: end after the frame in hand. The end of standard input is the end
-of the supervisor, and so ours.
+When it is asked to leave: finish what waits, then end; asked again: end after the frame in hand. The end of standard
+input is the end of the supervisor, and so ours.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from vonggac.i18n import speak
 from vonggac.logport import Fenced, SyncFailed
 from vonggac.pipeline.pages import Page, State, page_of
 from vonggac.pipeline.sifting import Sifter, sifter, suspects
-from vonggac.pipeline.supervisor import FENCED, UNUSABLE
+from vonggac.pipeline.supervisor import FENCED, LEAVE, UNUSABLE
 from vonggac.pipeline.turning import Life
 from vonggac.settings import Settings
 
@@ -59,14 +59,14 @@ def main() -> None:
         serve_trials(spec.role, spec.settings)
         return
     threading.Thread(target=_until_alone, daemon=True).start()
-    sys.exit(run(spec))
+    sys.exit(run(spec, supervised=True))
 
 
-def run(spec: Spec) -> int:
-    """Run a role to its end; the exit status."""
+def run(spec: Spec, *, supervised: bool = False) -> int:
+    """Run a role to its end; the exit status. `supervised`: it leaves when the supervisor asks, else at SIGTERM."""
     name = f"{spec.role}-{spec.worker}"
     life = Life(Page.create(page_of(spec.settings.folder, name)))
-    _listen(life)
+    _listen(life, supervised=supervised)
     try:
         role = build(spec, life)
         gc.freeze()
@@ -108,14 +108,24 @@ def _sifter(spec: Spec, life: Life) -> Sifter | None:
     return sifter(suspected, Child(spec.role, spec.settings, life.page.beat), spec.role) if suspected else None
 
 
-def _listen(life: Life) -> None:
-    def told(_number: int, _frame: object) -> None:
-        if life.drain.is_set():
-            life.stop.set()
-        life.drain.set()
-        life.page.set_state(State.DRAINING)
+def _listen(life: Life, *, supervised: bool) -> None:
+    """Hear that we are to leave in a thread of its own: Python's own handler waits until a library gives time back."""
+    hears, tells = os.pipe()
+    os.set_blocking(tells, False)
 
-    signal.signal(signal.SIGTERM, told)
+    def told() -> None:
+        while os.read(hears, 1):
+            if life.drain.is_set():
+                life.stop.set()
+            life.page.set_state(State.DRAINING)
+            life.drain.set()
+
+    threading.Thread(target=told, name="signals", daemon=True).start()
+    signal.set_wakeup_fd(tells, warn_on_full_buffer=False)
+    if supervised:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # to the whole group: the supervisor's, who asks us in turn
+    # without a handler there is nothing to wake up for
+    signal.signal(LEAVE if supervised else signal.SIGTERM, lambda _number, _frame: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of the terminal: the supervisor's
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())

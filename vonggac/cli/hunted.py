@@ -296,7 +296,8 @@ class _Sink:
 
 
 def _sheet(book: Any, columns: Sequence[str], bold: Any) -> Any:
-    sheet = book.add_worksheet(f"{_('rows')} {len(book.worksheets()) + 1}")
+    rows = _("rows")  # pybabel does not see it within an f-string
+    sheet = book.add_worksheet(f"{rows} {len(book.worksheets()) + 1}")
     sheet.freeze_panes(1, 0)
     for column, name in enumerate(columns):
         sheet.write_string(0, column, safe(name)[:_CELL], bold)

@@ -45,13 +45,14 @@ def line(alert: dict[str, Any], named: dict[str, str]) -> str:
     unit = alert.get("vonggac", {}).get("unit", "")
     drill = alert.get("labels", {}).get("drill")
     matched = "; ".join(f"{name}={value}" for name, value in alert.get("vonggac", {}).get("matched", {}).items())
+    exercise = _("exercise")
     parts = [
         time,
-        f"{_(rule['level']):<13}",
+        f"{rule['level']:<13}",
         named.get(rule["id"], rule["name"]),
         " ".join(filter(None, where)),
         unit if unit != "default" else "",
-        f"[{_('exercise')}: {drill}]" if drill else "",
+        f"[{exercise}: {drill}]" if drill else "",
         matched or alert.get("message", ""),
     ]
     text = safe("  ".join(str(part) for part in parts if part))

@@ -27,6 +27,9 @@ _log = logging.getLogger(__name__)
 #: exit statuses of a role beside 0: settings or surroundings that a new start does not mend; fenced by a new owner
 UNUSABLE: Final = 78
 FENCED: Final = 75
+#: what asks a role to leave. Not SIGTERM: whoever sends that to the whole group (a terminal, `timeout`, a service
+#: manager) means the supervisor, and roles that leave by themselves would be started again
+LEAVE: Final = signal.SIGUSR1
 STUCK_S: Final = 60.0  # without a heartbeat, a role that was ready is ended
 _START_S: Final = 180.0  # and one that is still starting
 _BACK_OFF_S: Final = (0.2, 30.0)
@@ -154,6 +157,8 @@ class Supervisor:
             if child.process.stdin is not None:
                 with contextlib.suppress(BrokenPipeError):
                     child.process.stdin.close()
+            if child.leaving and all(role.instance != child.role.instance for role in self._roles):
+                page_of(self._data, child.role.instance).unlink(missing_ok=True)  # its figures are nobody's now
             if child.leaving or (status == FENCED and self._other(child)):
                 continue
             if status == UNUSABLE and not self._told_ready:
@@ -244,7 +249,8 @@ class Supervisor:
 
     def _ask(self, child: _Child) -> None:
         child.leaving = True
-        child.process.send_signal(signal.SIGTERM)
+        with contextlib.suppress(ProcessLookupError):
+            child.process.send_signal(LEAVE)
 
     # ---------------------------------------------------------------------- end
 
@@ -258,7 +264,7 @@ class Supervisor:
             if not self._gone(asked, seconds):
                 for child in asked:
                     with contextlib.suppress(ProcessLookupError):
-                        child.process.send_signal(signal.SIGTERM)  # the second: stop after this frame
+                        child.process.send_signal(LEAVE)  # the second: stop after this frame
                 if not self._gone(asked, 0.3):
                     names = ", ".join(child.role.instance for child in asked if child.process.pid in self._children)
                     _log.warning("%s did not end in time: killed; nothing acknowledged is lost", names)

@@ -179,3 +179,16 @@ def test_a_search_names_what_it_cannot_read(service: Service, vonggac: Callable[
     ran = vonggac("hunt", "--where", f'event.kind = "{topic[:-1]}"', "--json", environ=service.environ)
     assert ran.status == 3
     assert ran.err
+
+
+def test_a_signal_to_the_whole_group_ends_it_in_order(service: Service) -> None:
+    """A terminal, `timeout` or a service manager sends SIGTERM to every process: only the supervisor means it."""
+    service.begin(prefix=["setsid", "--wait"])
+    service.ready()
+    pid = service.told["pid"]
+    service.tcp(*(SSH.format(one) for one in range(50)))
+    service.until(lambda: pages(service.data)["collect-0"].shown()[0].get("events_total") == 50)
+    os.killpg(os.getpgid(pid), signal.SIGTERM)
+    assert service.wait() == 0
+    assert "started again" not in service.err
+    assert len(counted(service.stored(), "event", lambda doc: doc["event"]["id"])) == 50

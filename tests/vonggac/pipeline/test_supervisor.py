@@ -50,7 +50,7 @@ print(name, "start", spec["stamp"], spec["suspects"], file=log)
 def end(*_):
     print(name, "end", file=log)
     sys.exit(0)
-signal.signal(signal.SIGTERM, end)
+signal.signal(signal.SIGUSR1, end)
 signal.pthread_sigmask(signal.SIG_SETMASK, ())
 exec((data / name).read_text() if (data / name).exists() else "")
 page.set_state(State.READY)
