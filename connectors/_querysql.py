@@ -49,7 +49,7 @@ class Compiled:
         self._query, self._units = query, sorted(units)
         # files with stray rows are asked twice: their other rows as all others, the stray ones in `raw`
         self._files = (([*clean, *stray], False), (list(stray), True))
-        self._only = {False: " AND NOT stray", True: " AND stray"} if stray else {False: "", True: ""}
+        self._mixed = bool(stray)
         self._strays = True
         self._parameters: dict[str, Any] = {}
         self._after = None if query.after is None else cursor(query.after)
@@ -91,8 +91,7 @@ class Compiled:
             if files:
                 self._strays = strays
                 read = f"read_parquet({self._value(files)}, union_by_name = true)"
-                where = f"{self._where()}{self._only[strays]} {more}"
-                parts.append(f"SELECT {columns()} FROM {read} WHERE {where}")  # noqa: S608 (ours)
+                parts.append(f"SELECT {columns()} FROM {read} WHERE {self._where()} {more}")  # noqa: S608 (ours)
         return f"({' UNION ALL '.join(parts)})"
 
     def _where(self) -> str:
@@ -102,7 +101,13 @@ class Compiled:
             parts.append(f"ts >= make_timestamp({self._value(micros(query.since))}::BIGINT)")
         if query.until is not None:
             parts.append(f"ts < make_timestamp({self._value(micros(query.until))}::BIGINT)")
-        return " AND ".join([*parts, self._condition(query.where)])
+        condition = self._condition(query.where)
+        if self._strays:
+            # with a second column in it DuckDB asks this of rows that passed the rest; else it would unpack every `raw`
+            parts += ["stray", f"CASE WHEN stray THEN {condition} ELSE false END"]
+        else:
+            parts += [*(["NOT stray"] if self._mixed else []), condition]
+        return " AND ".join(parts)
 
     def _done(self, sql: str) -> Sql:
         # DuckDB refuses a parameter that the statement does not name
