@@ -17,7 +17,10 @@ from vonggac.event import fold
 
 COLUMNS: Final = ("id", "name", "parent", "hosts", "networks")
 DEFAULT: Final = "default"
-_REMEMBERED: Final = 50_000
+_REMEMBERED: Final = 50_000  # combinations of host and addresses
+_KEY_LIMIT: Final = 1_024  # characters
+_SAID: Final = (("host", "name"), ("host", "ip"), ("source", "ip"), ("destination", "ip"))
+_NOTHING: Final[Mapping[str, Any]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,18 +122,24 @@ class Units:
         """Give the leaf unit's id of an event's document; `default` when the table does not say."""
         if not (self._hosts or self._suffixes or self._networks):
             return DEFAULT
-        host = doc.get("host", {})
-        key = (
-            host.get("name"),
-            _first(host.get("ip")),
-            doc.get("source", {}).get("ip"),
-            doc.get("destination", {}).get("ip"),
-        )
-        unit = self._known.get(key)
+        try:
+            host = doc.get("host", _NOTHING)
+            key: tuple[str | None, ...] = (
+                host.get("name"),
+                _first(host.get("ip")),
+                doc.get("source", _NOTHING).get("ip"),
+                doc.get("destination", _NOTHING).get("ip"),
+            )
+            unit = self._known.get(key)
+        except (AttributeError, TypeError):  # an object where text belongs: whoever sends decides
+            key = tuple(_text_at(doc, *path) for path in _SAID)
+            unit = self._known.get(key)
         if unit is None:
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            unit = self._known[key] = self._find(*key)
+            unit = self._find(*key)
+            if sum(len(one) for one in key if isinstance(one, str)) <= _KEY_LIMIT:
+                if len(self._known) >= _REMEMBERED:
+                    self._known.clear()
+                self._known[key] = unit
         return unit
 
     def _find(self, name: str | None, *addresses: str | None) -> str:
@@ -150,6 +159,11 @@ class Units:
                 if address in network:
                     return unit
         return DEFAULT
+
+
+def _text_at(doc: Mapping[str, Any], top: str, name: str) -> str | None:
+    part = doc.get(top)
+    return _first(part.get(name)) if isinstance(part, dict) else None
 
 
 def _first(value: Any) -> str | None:

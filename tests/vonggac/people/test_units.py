@@ -31,6 +31,9 @@ def units(tmp_path: Path) -> list[Unit]:
         ({"source": {"ip": "198.51.100.1"}, "destination": {"ip": "10.9.9.9"}}, "tinh"),
         ({"host": {"name": "elsewhere", "ip": ["2001:db8::7"]}}, "xa-a"),
         ({"source": {"ip": "not an address"}}, "default"),
+        ({"host": {"name": {"a": 1}}, "source": {"ip": "10.1.7.9"}}, "xa-a"),
+        ({"host": "dc-yte", "source": {"ip": ["10.1.8.9"]}, "destination": []}, "so-yte"),
+        ({"host": {"name": "x" * 5_000}, "source": {"ip": 7}}, "default"),
         ({}, "default"),
     ],
 )
