@@ -16,7 +16,18 @@ from vonggac.ports import Batch, Collector, Head, ReadOptions, Source
 from vonggac.reading.jsonlog import Found, read_json, sample_objects
 from vonggac.reading.jsonstream import is_ndjson
 from vonggac.reading.times import from_iso
-from vonggac.reading.windows import NAMESPACE, document, first_plain, keyword_bits, moment, plain
+from vonggac.reading.windows import (
+    FILLED,
+    NAMESPACE,
+    about,
+    document,
+    fill,
+    first_plain,
+    in_known_second,
+    keyword_bits,
+    moment,
+    plain,
+)
 
 Doc = dict[str, Any]
 
@@ -44,73 +55,100 @@ class _Winlogbeat:
         self._file = {"path": source.path}
 
     def read(self, mark: bytes | None) -> Iterator[Batch]:
-        return read_json(self._source, mark, self._event)
+        return read_json(self._source, mark, self._event, splice="winlog")
 
     def _event(self, found: Found) -> Event:
-        value = _opened(found.value)
+        value = found.value
+        if "_index" in value:
+            value = _opened(value)
+        written = value.get("@timestamp")
         if _is_ecs(value):
-            doc, raw = self._ecs(value, found), None
+            header: Doc = value["winlog"]
+            names = _names(header)
+            doc, raw = value, found.spliced if value is found.value else None
+            _to_ours(doc, header, names, found)
         elif _is_flat(value):
-            doc, raw = self._flat(value), found.raw if value is found.value else None
+            header, names = value, _names(value)
+            doc, raw = _flat(value, names), found.raw if value is found.value else None
         else:
             msg = "no Windows event: neither winlog nor log_name and event_id"
             raise ValueError(msg)
-        header = doc["winlog"]
-        log = doc.setdefault("log", {})
-        log["file"], log["offset"] = self._file, found.offset
-        doc.pop("@timestamp", None)
-        if time := _time(value.get("@timestamp"), found):
+        log = doc.get("log")
+        if log is None:
+            doc["log"] = {"file": self._file, "offset": found.offset}
+        else:
+            log["file"], log["offset"] = self._file, found.offset
+        time, millis = _time(written, found)
+        if time is not None:
             doc["@timestamp"] = time
-        computer, channel, provider = _names(header)
-        number = first_plain(header, ("record_id", "record_number"))
-        _, millis = moment(time)
-        if number and millis is not None and computer:
+        number = header.get("record_id")
+        if number.__class__ is not int:
+            number = first_plain(header, ("record_id", "record_number"))
+        computer, channel, provider = names
+        if number != "" and millis is not None and computer:
             return Event(windows_id(computer, channel, provider, number, millis), doc, NAMESPACE, raw)
         return Event(found.file_id(), doc, NAMESPACE, raw)
 
-    def _ecs(self, value: Doc, found: Found) -> Doc:
-        """Take the shipper's document over; what it has filled wins over what we would fill."""
-        doc, aside = _clean(value)
-        if aside:
-            doc["shipper"] = aside
-            found.notes.append(f"fields that a shipper may not send, or no objects: {', '.join(aside)}; see shipper")
-        header: Doc = doc["winlog"]
-        computer, channel, provider = _names(header)
-        code = plain(header.get("event_id")) or plain(doc.get("event", {}).get("code"))
-        ours = document(provider, channel, code, None, keyword_bits(header.get("keywords")), _data(header))
-        about = ours["event"]
-        about.update(
-            (name, part)
-            for name, part in doc.get("event", {}).items()
-            if name not in ("kind", "module", "dataset", "code")
-        )
-        if isinstance(category := about.get("category"), str):
-            about["category"] = [category]
-        for name, part in ours.items():
-            doc[name] = {**part, **doc.get(name, {})} if name != "event" else about
-        if computer:
-            doc.setdefault("host", {}).setdefault("name", computer)
-        return doc
 
-    def _flat(self, value: Doc) -> Doc:
-        """Fill ECS from the flat object, which is kept as it is."""
-        computer, channel, provider = _names(value)
-        doc = document(
-            provider,
-            channel,
-            plain(value.get("event_id")),
-            None,
-            keyword_bits(value.get("keywords")),
-            _data(value),
-        )
-        if level := plain(value.get("level")):
-            doc["log"]["level"] = level.lower()
-        if message := plain(value.get("message")):
-            doc["message"] = message
-        if computer:
+def _to_ours(doc: Doc, header: Doc, names: tuple[str, str, str], found: Found) -> None:
+    """Make the shipper's document ours, in place; what it has filled wins over what we would fill."""
+    doc.pop("@metadata", None)
+    doc.pop("@timestamp", None)
+    if not _sound(doc):
+        aside = _set_aside(doc)
+        doc["shipper"] = aside
+        found.notes.append(f"fields that a shipper may not send, or no objects: {', '.join(aside)}; see shipper")
+    computer, channel, provider = names
+    theirs = doc.get("event")
+    code = header.get("event_id")
+    if code.__class__ is not str or not code:
+        code = plain(code) or plain(theirs.get("code") if theirs else None)
+    keywords = header.get("keywords")
+    told, _ = about(provider, channel, code, None, keyword_bits(keywords) if keywords else 0)
+    event = doc["event"] = {**told, **theirs} if theirs else told.copy()
+    for name in _OURS:
+        if name in told:
+            event[name] = told[name]
+        else:
+            event.pop(name, None)
+    if (category := event.get("category")).__class__ is str:
+        event["category"] = [category]
+    data = header.get("event_data")
+    if data.__class__ is dict and data:
+        if FILLED.isdisjoint(doc):
+            fill(doc, told["dataset"], code, data)
+        else:
+            ours: Doc = {}
+            fill(ours, told["dataset"], code, data)
+            for name, part in ours.items():
+                doc[name] = {**part, **doc.get(name, {})}
+    if computer:
+        host = doc.get("host")
+        if host is None:
             doc["host"] = {"name": computer}
-        doc["winlog"] = value
-        return doc
+        elif "name" not in host:
+            host["name"] = computer
+
+
+def _flat(value: Doc, names: tuple[str, str, str]) -> Doc:
+    """Fill ECS from the flat object, which is kept as it is."""
+    computer, channel, provider = names
+    doc = document(
+        provider,
+        channel,
+        plain(value.get("event_id")),
+        None,
+        keyword_bits(value.get("keywords")),
+        _data(value),
+    )
+    if level := plain(value.get("level")):
+        doc["log"]["level"] = level.lower()
+    if message := plain(value.get("message")):
+        doc["message"] = message
+    if computer:
+        doc["host"] = {"name": computer}
+    doc["winlog"] = value
+    return doc
 
 
 def _opened(value: Doc) -> Doc:
@@ -127,14 +165,40 @@ def _is_flat(value: Doc) -> bool:
     return "log_name" in value and "event_id" in value and ("source_name" in value or "event_data" in value)
 
 
-def _clean(value: Doc) -> tuple[Doc, Doc]:
-    """Part a document into what may stand in an event and what may not.
+def _sound(doc: Doc) -> bool:
+    """Say whether all of a document may stand in an event; see `_set_aside`.
 
-    Not: our own marks, the mark of an exercise (it would keep an attack out of every figure), and what is no object
-    where all code counts on one.
+    Shippers write a few shapes, so which objects to look at is worked out once for each (0.6 µs an event, not 5).
     """
-    doc, aside = dict(value), {}
-    doc.pop("@metadata", None)
+    shape = tuple(doc)
+    objects = _shapes.get(shape)
+    if objects is None:
+        objects = tuple(
+            (top, tuple(path.partition(".")[2] for path in _OBJECTS if path.startswith(f"{top}.")))
+            for top in shape
+            if top in _OBJECTS
+        )
+        if sum(map(len, shape)) <= _SHAPE_LIMIT:
+            if len(_shapes) >= _REMEMBERED:
+                _shapes.clear()
+            _shapes[shape] = objects
+    for top, inner in objects:
+        part = doc[top]
+        if part.__class__ is not dict:
+            return False
+        for name in inner:
+            if name in part and part[name].__class__ is not dict:
+                return False
+    return "vonggac" not in doc and "drill" not in doc.get("labels", ())
+
+
+def _set_aside(doc: Doc) -> Doc:
+    """Take out of a document what may not stand in an event, and give it.
+
+    Our own marks, the mark of an exercise (it would keep an attack out of every figure), and what is no object where
+    all code counts on one.
+    """
+    aside: Doc = {}
     if "vonggac" in doc:
         aside["vonggac"] = doc.pop("vonggac")
     for path in _OBJECTS:
@@ -142,17 +206,18 @@ def _clean(value: Doc) -> tuple[Doc, Doc]:
         place: Any = doc
         for name in above:
             place = place.get(name, {})
-        if last in place:
-            if isinstance(place[last], dict):
-                place[last] = dict(place[last])
-            else:
-                aside[path] = place.pop(last)
+        if last in place and not isinstance(place[last], dict):
+            aside[path] = place.pop(last)
     if "drill" in doc.get("labels", ()):
         aside["labels.drill"] = doc["labels"].pop("drill")
-    return doc, aside
+    return aside
 
 
 def _names(header: Doc) -> tuple[str, str, str]:
+    """Give computer, channel and provider, "" where there is none."""
+    computer, channel, provider = header.get("computer_name"), header.get("channel"), header.get("provider_name")
+    if computer.__class__ is channel.__class__ is provider.__class__ is str and computer and channel and provider:
+        return computer, channel, provider
     computer = first_plain(header, ("computer_name", "computer"))
     return computer, first_plain(header, ("channel", "log_name")), first_plain(header, ("provider_name", "source_name"))
 
@@ -162,14 +227,17 @@ def _data(header: Doc) -> Doc:
     return data if isinstance(data, dict) else {}
 
 
-def _time(value: Any, found: Found) -> str | None:
-    if not isinstance(value, str):
-        return None
+def _time(value: Any, found: Found) -> tuple[str | None, int | None]:
+    """Give the time as an event has it, and as milliseconds since 1970."""
+    if value.__class__ is not str:
+        return None, None
+    if known := in_known_second(value):
+        return known
     try:
-        return from_iso(value)
+        return moment(from_iso(value))
     except ValueError as error:
         found.notes.append(f"@timestamp: {error}")
-        return None
+        return None, None
 
 
 _HEADER: Final = ("channel", "event_id", "provider_name", "record_id", "event_data")
@@ -180,3 +248,7 @@ _OBJECTS: Final = tuple(
         | {path.partition(".")[0] for path in FIELDS if "." in path}
     )
 )
+_OURS: Final = ("kind", "module", "dataset", "code")  # of `event`: never the shipper's
+_shapes: dict[tuple[str, ...], tuple[tuple[str, tuple[str, ...]], ...]] = {}
+_REMEMBERED: Final = 1_024
+_SHAPE_LIMIT: Final = 4_096  # characters

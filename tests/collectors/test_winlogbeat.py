@@ -163,6 +163,22 @@ def test_what_is_no_object_is_set_aside(name: str, value: Any) -> None:
     assert isinstance(doc.get(name, {}), dict)
 
 
+def test_what_one_document_may_not_send_another_of_its_shape_may() -> None:
+    good, odd = {**BEAT, "process": {"parent": {"pid": 7}}}, {**BEAT, "process": {"parent": 7}}
+    docs = [event.doc for event in read(good, odd, good) if isinstance(event, Event)]
+    assert [doc["process"].get("parent") for doc in docs] == [{"pid": 7}, None, {"pid": 7}]
+    assert ["shipper" in doc for doc in docs] == [False, True, False]
+
+
+def test_what_is_written_is_the_document() -> None:
+    """The `winlog` object is spliced in as bytes: they must be its own, also where a hit has one beside."""
+    hit = {"_index": "x", "_source": BEAT, "winlog": {"channel": "other"}}
+    for event in read(BEAT, {**BEAT, "message": "đ"}, hit):
+        assert isinstance(event, Event)
+        assert Event.from_json(event.to_json()).doc["winlog"] == BEAT["winlog"]
+        assert event.doc["winlog"] == BEAT["winlog"]
+
+
 def test_inner_objects_too() -> None:
     doc = doc_of({**BEAT, "process": {"parent": "explorer"}, "log": {"file": "x"}})
     assert doc["shipper"] == {"process.parent": "explorer", "log.file": "x"}

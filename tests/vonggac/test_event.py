@@ -52,6 +52,10 @@ def test_the_vendors_bytes_are_spliced_in_unchanged() -> None:
     assert event.doc == {"event": {"kind": "event"}}, "writing an event does not change it"
 
 
+def test_keys_that_are_no_text_are_written_as_text() -> None:
+    assert orjson.loads(Event("e1", {"x": {1: {True: "a"}}}).to_json())["x"] == {"1": {"true": "a"}}
+
+
 def test_an_event_comes_back_from_its_json() -> None:
     event = Event("e1", {"@timestamp": "2026-03-01T00:00:00.000000Z", "event": {"kind": "event"}})
     back = Event.from_json(event.to_json())

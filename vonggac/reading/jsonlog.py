@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 
 from vonggac.event import Bad, Event, file_id
 from vonggac.ports import Batch, Source
-from vonggac.reading.jsonstream import GAP, decode, is_ndjson, objects
+from vonggac.reading.jsonstream import GAP, decode, decode_with, is_ndjson, objects
 from vonggac.reading.lines import TooLong, lines
 from vonggac.reading.source import READ_ERRORS
 from vonggac.reading.textlog import BATCH, SAMPLE, first_digest
@@ -30,6 +30,8 @@ class Found:
     notes: list[str]  # what was odd; each becomes a `Bad` that was kept
     _first: bytes
     _record: bytes
+    #: the object at `splice` of `read_json`, on one line, to be spliced in; None when none is there
+    spliced: bytes | None = None
 
     def file_id(self) -> str:
         """Give the id of a record that has none of its own."""
@@ -50,10 +52,12 @@ def read_json(
     parse: Parser,
     skipped: re.Pattern[bytes] | None = None,
     gap: re.Pattern[bytes] = GAP,
+    splice: str | None = None,
 ) -> Iterator[Batch]:
     """Yield the batches of a JSON log, whatever its shape: lines, one after another, an array. Marks are offsets.
 
-    `skipped` matches text that may stand between objects and is no event; `gap` is what `objects` steps over.
+    `skipped` matches text that may stand between objects and is no event; `gap` is what `objects` steps over; `splice`
+    names the member that events take over unchanged, where they do not take the whole object.
     """
     head = start_of(source.head.data)
     begin = int(mark) if mark else len(source.head.data) - len(head)
@@ -68,7 +72,7 @@ def read_json(
                     out = []
                 end = offset + (record.length if isinstance(record, TooLong) else len(record))
                 if skipped is None or isinstance(record, TooLong) or not skipped.fullmatch(record):
-                    out += _told(source.path, offset, record, first, parse)
+                    out += _told(source.path, offset, record, first, parse, splice)
         except READ_ERRORS:
             if out:  # what was read before the damage counts
                 yield out, b"%d" % end
@@ -101,19 +105,25 @@ def sample_objects(data: bytes, count: int = 20) -> list[dict[str, Any]]:
     return found
 
 
-def _told(path: str, offset: int, record: bytes | TooLong, first: bytes, parse: Parser) -> list[Event | Bad]:
+def _told(
+    path: str, offset: int, record: bytes | TooLong, first: bytes, parse: Parser, splice: str | None
+) -> list[Event | Bad]:
     """Give what one record comes to: its event and what was odd about it, or why it is none."""
     if isinstance(record, TooLong):
         return [Bad(path, f"offset {offset}", str(record), record.start[:SAMPLE])]
+    spliced: bytes | None = None
     try:
-        value, warning = decode(record)
+        if splice is None:
+            value, warning = decode(record)
+        else:
+            value, warning, spliced = decode_with(record, splice)
     except ValueError as error:
         return [Bad(path, f"offset {offset}", f"not JSON: {error}", record[:SAMPLE])]
     if not isinstance(value, dict):
         return [Bad(path, f"offset {offset}", "no JSON object", record[:SAMPLE])]
     notes = [warning] if warning else []
     try:
-        event = parse(Found(value, offset, None if b"\n" in record else record, notes, first, record))
+        event = parse(Found(value, offset, None if b"\n" in record else record, notes, first, record, spliced))
     except ValueError as error:
         return [Bad(path, f"offset {offset}", str(error), record[:SAMPLE])]
     if not notes:

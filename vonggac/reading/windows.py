@@ -84,33 +84,47 @@ def document(provider: str, channel: str, code: str, level: Any, keywords: Any, 
     `event` (kind, module, dataset, code, provider, action, category, outcome), `log.level`, and from the named data
     `process`, `user`, `file`, `source`, `destination`, `network`, `dns`.
     """
-    try:
-        key = (provider, channel, code, level, keywords)
-        about = _known.get(key)
-    except TypeError:  # a level that is an object
-        key = (provider, channel, code, plain(level), plain(keywords))
-        about = _known.get(key)
-    if about is None:
-        about = _about(*key)
-        _remember(_known, key, about)
-    told, level_name = about
+    told, level_name = about(provider, channel, code, level, keywords)
     doc: Doc = {"event": told.copy(), "log": {"level": level_name} if level_name else {}}
     if data:
-        # Which fields an event of one kind has hardly varies, so which to take is worked out once for each kind.
-        names = (told["dataset"], code, *data)
-        plan = _plans.get(names)
-        if plan is None:
-            plan = _plan(told["dataset"], code, data)
-            _remember(_plans, names, plan)
-        for step in plan:
-            step(data, doc)
+        fill(doc, told["dataset"], code, data)
     return doc
+
+
+def about(provider: str, channel: str, code: str, level: Any, keywords: Any) -> tuple[Doc, str | None]:
+    """Give `event` and `log.level` of one kind of event; both are remembered: change nothing in them."""
+    try:
+        key = (provider, channel, code, level, keywords)
+        found = _known.get(key)
+    except TypeError:  # a level that is an object
+        key = (provider, channel, code, plain(level), plain(keywords))
+        found = _known.get(key)
+    if found is None:
+        found = _about(*key)
+        _remember(_known, key, found)
+    return found
+
+
+def fill(doc: Doc, dataset: str, code: str, data: Mapping[str, Any]) -> None:
+    """Put into `doc` what the named data of an event say: objects of FILLED, which must not be shared."""
+    # Which fields an event of one kind has hardly varies, so which to take is worked out once for each kind.
+    names = (dataset, code, *data)
+    plan = _plans.get(names)
+    if plan is None:
+        plan = _plan(dataset, code, data)
+        _remember(_plans, names, plan)
+    for step in plan:
+        step(data, doc)
 
 
 def keyword_bits(words: Any) -> int:
     """Give System/Keywords of the words that Winlogbeat makes of it: `["Audit Success"]`."""
-    known = {_WORDS.get(word, 0) for word in words if isinstance(word, str)} if isinstance(words, list) else ()
-    return sum(known)
+    bits = 0
+    if isinstance(words, list):
+        for word in words:
+            if isinstance(word, str):
+                bits |= _WORDS.get(word, 0)
+    return bits
 
 
 def _remember(table: dict[Any, Any], key: tuple[Any, ...], value: Any) -> None:
@@ -127,7 +141,7 @@ def moment(text: Any) -> tuple[str | None, int | None]:
         return None, None
     # `2026-03-01T01:02:03.004005Z`, by far the most: its second is looked up, since events come many a second (0.5 µs)
     second = _seconds.get(text[:19])
-    if second is not None and len(text) == 27 and text[19] == "." and text[26] == "Z" and text[20:26].isdecimal():
+    if second is not None and len(text) == 27 and text[19:27:7] == ".Z" and text[20:26].isdecimal() and text.isascii():
         return text, second + int(text[20:23])
     try:
         when = datetime.fromisoformat(text)
@@ -142,6 +156,15 @@ def moment(text: Any) -> tuple[str | None, int | None]:
             _seconds.clear()
         _seconds[text[:19]] = millis - millis % 1000
     return written, millis
+
+
+def in_known_second(text: str) -> tuple[str, int] | None:
+    """Give what `moment` gives, for `2026-03-01T01:02:03.004Z` (Winlogbeat's form) of a second that it has seen."""
+    if len(text) == 24 and text[19] == "." and text[23] == "Z" and text[20:23].isdecimal() and text.isascii():
+        second = _seconds.get(text[:19])
+        if second is not None:
+            return f"{text[:23]}000Z", second + int(text[20:23])
+    return None
 
 
 def plain(value: Any) -> str:
@@ -374,6 +397,8 @@ _STEPS: Final = {
 _NOTHING: Final = frozenset(("", "-", "NOT_TRANSLATED"))
 _HASH_SIZES: Final = {"md5": 32, "sha1": 40, "sha256": 64}
 _WORDS: Final = {"Audit Failure": AUDIT_FAILURE, "Audit Success": AUDIT_SUCCESS}
+#: the objects that `fill` may set
+FILLED: Final = frozenset(("process", "user", *(group.partition(".")[0] for group, *_ in FIELDS), "network"))
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _seconds: dict[str, int] = {}  # `2026-03-01T01:02:03` -> milliseconds since 1970

@@ -80,6 +80,16 @@ def test_json_goes_to_the_collector_that_knows_it() -> None:
     assert (ids[0], ids[7]) == (windows_id("pc1.example", "Security", PROVIDER, 7, 1772326800000), digest("json", "e1"))
 
 
+def test_equal_windows_events_without_a_number_are_two() -> None:
+    windows = (
+        b'{"@timestamp":"2026-03-01T01:00:00Z","winlog":{"channel":"Security","event_id":"4625","event_data":{}}}\n'
+    )
+    with Listening(intake()) as served, sender(served.intake) as out:
+        out.sendall(windows * 2)
+        until(lambda: len(served.events) == 2)
+    assert len({event["event"]["id"] for event in served.events}) == 2
+
+
 def test_json_that_cannot_be_read_is_text_and_named() -> None:
     deep = b'{"Hostname": "pc1", "a": ' + b'{"a": ' * 12_000
     with Listening(intake()) as served, sender(served.intake) as out:

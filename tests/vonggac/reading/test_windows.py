@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vonggac.event import windows_id
-from vonggac.reading.windows import document, event, keyword_bits, moment, plain
+from vonggac.reading.windows import document, event, in_known_second, keyword_bits, moment, plain
 
 SYSTEM = {
     "Provider": {"#attributes": {"Name": "Microsoft-Windows-Security-Auditing"}},
@@ -126,6 +126,15 @@ def test_moments() -> None:
     assert moment("2026-03-01T15:15:30+07:00") == ("2026-03-01T08:15:30.000000Z", 1772352930000)
     assert moment("2026-03-01T08:15:30") == moment("never") == moment(7) == (None, None)
     assert moment("0001-01-01T00:00:00+14:00") == (None, None)
+
+
+def test_a_moment_does_not_hang_on_what_came_before() -> None:
+    assert in_known_second("2031-03-01T08:15:30.123Z") is None
+    assert moment("2031-03-01T08:15:30.000000Z")[1] == 1930119330000
+    assert in_known_second("2031-03-01T08:15:30.123Z") == ("2031-03-01T08:15:30.123000Z", 1930119330123)
+    for odd in ("2031-03-01T08:15:30.12٣Z", "2031-03-01T08:15:30.123+", "2031-03-01T08:15:30+0700"):
+        assert in_known_second(odd) is None
+    assert moment("2031-03-01T08:15:30.12345٦Z") == (None, None)
 
 
 def test_plain() -> None:
