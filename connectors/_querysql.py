@@ -134,20 +134,20 @@ class Compiled:
     def _anywhere(self, folded: str) -> str:
         """Look into the records that can hold a text.
 
-        In plain ones a regular expression finds it, with no copy of the record made, and mostly also says whether it
-        stands in a value. In the others `folded(raw)` tells it, but where an escape may stand for the letter, or be one
-        letter with an accent after it; those records are parsed.
+        An ASCII text is found by a regular expression, with no copy of the record made; in plain records a second one
+        mostly says whether it stands in a value. Others are parsed where the text is found, or may be for all we see.
         """
         escaped = orjson.dumps(folded).decode()[1:-1]
-        p, q = self._value(folded), self._value(escaped)
-        unsure = "(NOT plain AND contains(raw, chr(92)))"
-        odd = f"CASE WHEN {unsure} OR contains(folded(raw), {q}) THEN holds_text(raw, {p}) ELSE false END"
-        if not folded.isascii():
-            return f"(CASE WHEN plain THEN false ELSE {odd} END)"
+        p = self._value(folded)
+        unsure = " AND ".join(f"regexp_matches(raw, {self._value(one)})" for one in (_MAYBE_UNSURE, _UNSURE))
+        if not folded.isascii() or not _TWINS.isdisjoint(folded):
+            there = f"({unsure}) OR contains(folded(raw), {self._value(escaped)})"
+            return f"(CASE WHEN {there} THEN holds_text(raw, {p}) ELSE false END)"
         found = re.escape(escaped)
         there = f"regexp_matches(raw, {self._value(f'(?i){found}')})"
         value = self._value(_VALUE.replace("TEXT", found)) if _in_texts_only(folded) else None
         right = f"regexp_matches(raw, {value})" if value else f"holds_text(raw, {p})"
+        odd = f"CASE WHEN {there} OR ({unsure}) THEN holds_text(raw, {p}) ELSE false END"
         return f"(CASE WHEN NOT plain THEN {odd} WHEN {there} THEN {right} ELSE false END)"
 
     def _test(self, test: Test) -> str:
@@ -296,6 +296,10 @@ _NAMED: Final = re.compile(r"\$(p\d+)")
 _WORD: Final = re.compile("[a-z]+")
 _BETWEEN: Final = re.compile(r"[,:{}\[\]\s]")
 _IN_TEXTS: Final = re.compile(r"[^-+.a-z0-9,:{}\[\]\s]")
+#: an escape that may stand for any letter, or whose own letter is one with the accent after it
+_UNSURE: Final = r"[^\\](?:\\\\)*\\(?:[u/]|[bfnrt]\p{M})"
+_MAYBE_UNSURE: Final = r"\\(?:[u/]|[bfnrt]\p{M})"  # begins with a sign that can be jumped to
+_TWINS: Final = frozenset(";`")  # signs of other alphabets are these two after NFC; (?i) knows K and ſ by itself
 #: TEXT, not from the middle of an escape, and then the rest of a string that is no key
 _VALUE: Final = r'(?is)[^\\](?:\\\\)*TEXT(?:[^"\\]|\\.)*"\s*[,}\]]'
 _SIGNS: Final = {Op.LT: "<", Op.LTE: "<=", Op.GT: ">", Op.GTE: ">="}
