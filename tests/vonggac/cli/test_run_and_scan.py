@@ -15,7 +15,7 @@ from tests.evtx_writer import Record, evtx
 from tests.service import Service
 
 SSH = "Mar  1 08:00:{:02} web1 sshd[{}]: {} password for root from 203.0.113.9 port 4711 ssh2\n"
-EICAR = b"X5O!P%@AP[4\\PZX54(P^)7CC)7}$" + b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
+EICAR = b"X5O!P%@AP[4\\PZX54(P^)7CC)7}$" + b"EICAR-STANDARD-" + b"ANTIVIRUS-TEST-FILE!$H+H*"
 
 
 @pytest.fixture
