@@ -55,7 +55,7 @@ class _Winlogbeat:
         self._file = {"path": source.path}
 
     def read(self, mark: bytes | None) -> Iterator[Batch]:
-        return read_json(self._source, mark, self._event, splice="winlog")
+        return read_json(self._source, mark, self._event)
 
     def _event(self, found: Found) -> Event:
         value = found.value
@@ -65,7 +65,7 @@ class _Winlogbeat:
         if _is_ecs(value):
             header: Doc = value["winlog"]
             names = _names(header)
-            doc, raw = value, found.spliced if value is found.value else None
+            doc, raw = value, None
             _to_ours(doc, header, names, found)
         elif _is_flat(value):
             header, names = value, _names(value)

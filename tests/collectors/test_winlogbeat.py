@@ -171,7 +171,6 @@ def test_what_one_document_may_not_send_another_of_its_shape_may() -> None:
 
 
 def test_what_is_written_is_the_document() -> None:
-    """The `winlog` object is spliced in as bytes: they must be its own, also where a hit has one beside."""
     hit = {"_index": "x", "_source": BEAT, "winlog": {"channel": "other"}}
     for event in read(BEAT, {**BEAT, "message": "đ"}, hit):
         assert isinstance(event, Event)

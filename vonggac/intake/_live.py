@@ -116,9 +116,8 @@ class Reader:
         if not doc.get("host"):
             doc["host"] = {"ip": peer}
         first = head_digest(message.split(b"\n", 1)[0].removesuffix(b"\r"))
-        # not by something that the record says itself; `raw` is the whole record or a part of it
-        wholes = [one for one in (record.raw, message[offset:].strip()) if isinstance(one, bytes)]
-        by_place = any(record.id == file_id(first, offset, one) for one in wholes)
+        own = record.raw if isinstance(record.raw, bytes) else message[offset:].strip()
+        by_place = record.id == file_id(first, offset, own)  # not by something that the record says itself
         return Event(next(self._ids) if by_place else record.id, doc, record.namespace, record.raw)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
+
+import msgspec
 
 from vonggac.event import Bad, Event, file_id
 from vonggac.ports import Batch, Source
-from vonggac.reading.jsonstream import GAP, decode, decode_with, is_ndjson, objects
+from vonggac.reading.jsonstream import GAP, decode, is_ndjson, objects
 from vonggac.reading.lines import TooLong, lines
 from vonggac.reading.source import READ_ERRORS
 from vonggac.reading.textlog import BATCH, SAMPLE, first_digest
@@ -19,8 +20,8 @@ _BROKEN: Final = 20  # records of a head that may be damaged before a log is not
 _BOM: Final = b"\xef\xbb\xbf"  # PowerShell's Out-File writes it
 
 
-@dataclass(slots=True)
-class Found:
+# A Struct for the same reason as Event: one is made an event (0.1 µs, not 0.25).
+class Found(msgspec.Struct, gc=False):
     """One JSON object of an input, on its way to an event."""
 
     value: dict[str, Any]
@@ -30,8 +31,6 @@ class Found:
     notes: list[str]  # what was odd; each becomes a `Bad` that was kept
     _first: bytes
     _record: bytes
-    #: the object at `splice` of `read_json`, on one line, to be spliced in; None when none is there
-    spliced: bytes | None = None
 
     def file_id(self) -> str:
         """Give the id of a record that has none of its own."""
@@ -52,12 +51,10 @@ def read_json(
     parse: Parser,
     skipped: re.Pattern[bytes] | None = None,
     gap: re.Pattern[bytes] = GAP,
-    splice: str | None = None,
 ) -> Iterator[Batch]:
     """Yield the batches of a JSON log, whatever its shape: lines, one after another, an array. Marks are offsets.
 
-    `skipped` matches text that may stand between objects and is no event; `gap` is what `objects` steps over; `splice`
-    names the member that events take over unchanged, where they do not take the whole object.
+    `skipped` matches text that may stand between objects and is no event; `gap` is what `objects` steps over.
     """
     head = start_of(source.head.data)
     begin = int(mark) if mark else len(source.head.data) - len(head)
@@ -72,7 +69,7 @@ def read_json(
                     out = []
                 end = offset + (record.length if isinstance(record, TooLong) else len(record))
                 if skipped is None or isinstance(record, TooLong) or not skipped.fullmatch(record):
-                    out += _told(source.path, offset, record, first, parse, splice)
+                    _take(out, source.path, offset, record, first, parse)
         except READ_ERRORS:
             if out:  # what was read before the damage counts
                 yield out, b"%d" % end
@@ -105,27 +102,24 @@ def sample_objects(data: bytes, count: int = 20) -> list[dict[str, Any]]:
     return found
 
 
-def _told(
-    path: str, offset: int, record: bytes | TooLong, first: bytes, parse: Parser, splice: str | None
-) -> list[Event | Bad]:
-    """Give what one record comes to: its event and what was odd about it, or why it is none."""
+def _take(out: list[Event | Bad], path: str, offset: int, record: bytes | TooLong, first: bytes, parse: Parser) -> None:
+    """Add what one record comes to: its event and what was odd about it, or why it is none."""
     if isinstance(record, TooLong):
-        return [Bad(path, f"offset {offset}", str(record), record.start[:SAMPLE])]
-    spliced: bytes | None = None
+        out.append(Bad(path, f"offset {offset}", str(record), record.start[:SAMPLE]))
+        return
     try:
-        if splice is None:
-            value, warning = decode(record)
-        else:
-            value, warning, spliced = decode_with(record, splice)
+        value, warning = decode(record)
     except ValueError as error:
-        return [Bad(path, f"offset {offset}", f"not JSON: {error}", record[:SAMPLE])]
+        out.append(Bad(path, f"offset {offset}", f"not JSON: {error}", record[:SAMPLE]))
+        return
     if not isinstance(value, dict):
-        return [Bad(path, f"offset {offset}", "no JSON object", record[:SAMPLE])]
+        out.append(Bad(path, f"offset {offset}", "no JSON object", record[:SAMPLE]))
+        return
     notes = [warning] if warning else []
     try:
-        event = parse(Found(value, offset, None if b"\n" in record else record, notes, first, record, spliced))
+        out.append(parse(Found(value, offset, None if b"\n" in record else record, notes, first, record)))
     except ValueError as error:
-        return [Bad(path, f"offset {offset}", str(error), record[:SAMPLE])]
-    if not notes:
-        return [event]
-    return [event, *(Bad(path, f"offset {offset}", note, record[:SAMPLE], kept=True) for note in notes)]
+        out.append(Bad(path, f"offset {offset}", str(error), record[:SAMPLE]))
+        return
+    if notes:
+        out += [Bad(path, f"offset {offset}", note, record[:SAMPLE], kept=True) for note in notes]

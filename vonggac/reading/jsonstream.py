@@ -32,44 +32,14 @@ def decode(record: bytes) -> tuple[Any, str | None]:
     value = orjson.loads(record)
     try:
         again = orjson.dumps([[[[[[[[value]]]]]]]])[8:-8]
-    except TypeError as error:
-        raise _too_deep() from error
-    return value, _compared(record, again)
-
-
-def decode_with(record: bytes, name: str) -> tuple[Any, str | None, bytes | None]:
-    """Give what `decode` gives, and the object at `name` as compact JSON, to be spliced in; None when none is there.
-
-    The re-encoding is made in two parts, of which this is one: to encode it again later would cost 1 µs of 1.2 KB.
-    """
-    value = orjson.loads(record)
-    part = value.get(name) if value.__class__ is dict else None
-    encoded: bytes | None = None
-    try:
-        if part.__class__ is dict:
-            encoded = orjson.dumps([[[[[[[[[part]]]]]]]]])[9:-9]
-            value[name] = orjson.Fragment(encoded)
-            again = orjson.dumps([[[[[[[[value]]]]]]]])[8:-8]
-            value[name] = part
-        else:
-            again = orjson.dumps([[[[[[[[value]]]]]]]])[8:-8]
-    except TypeError as error:
-        raise _too_deep() from error
-    return value, _compared(record, again), encoded
-
-
-def _too_deep() -> ValueError:
-    # orjson reads 1,024 levels and writes 254; 8 are for what an event puts around it
-    return ValueError("nested deeper than 246 levels")
-
-
-def _compared(record: bytes, again: bytes) -> str | None:
-    """Warn of a doubled key, by a record and its re-encoding."""
+    except TypeError as error:  # orjson reads 1,024 levels and writes 254; 8 are for what an event puts around it
+        msg = "nested deeper than 246 levels"
+        raise ValueError(msg) from error
     if again == record:
-        return None
+        return value, None
     if again.count(b":") == record.count(b":") and not (b"\\u003" in record and _COLON.search(record)):
-        return None
-    return _doubled(record)
+        return value, None
+    return value, _doubled(record)
 
 
 def _doubled(record: bytes) -> str | None:

@@ -260,24 +260,22 @@ def _plan(dataset: str, code: str, data: Mapping[str, Any]) -> tuple[_Step, ...]
     return tuple(steps)
 
 
-# Each step sets its field when the value is one; of several steps for a field the last counts.
-
-
-def _place(doc: Doc, group: str) -> Doc:
-    if group == "process.parent":
-        doc = doc.setdefault("process", {})
-        group = "parent"
-    found: Doc = doc.setdefault(group, {})
-    return found
+# Each step sets its field when the value is one; of several steps for a field the last counts. Events of Windows spend
+# most of their time here, so what could be shared is written out: a call costs 0.05 µs.
 
 
 def _text(group: str, field: str, name: str) -> _Step:
     def step(data: Mapping[str, Any], doc: Doc) -> None:
         value = data[name]
         if value.__class__ is str and value not in _NOTHING:
-            _place(doc, group)[field] = value
+            doc.setdefault(group, {})[field] = value
 
-    return step
+    def parent(data: Mapping[str, Any], doc: Doc) -> None:
+        value = data[name]
+        if value.__class__ is str and value not in _NOTHING:
+            doc.setdefault("process", {}).setdefault("parent", {})[field] = value
+
+    return parent if group == _PARENT else step
 
 
 def _path(group: str, field: str, name: str) -> _Step:
@@ -299,12 +297,17 @@ def _number(group: str, field: str, name: str) -> _Step:
     def step(data: Mapping[str, Any], doc: Doc) -> None:
         value = data[name]
         if value.__class__ is str:
+            if len(value) > 18:
+                return
             try:
-                value = int(value, 16 if value[:2] in ("0x", "0X") else 10) if len(value) <= 18 else None
+                value = int(value, 16) if value.startswith(_HEX) else int(value)
             except ValueError:
                 return
         if value.__class__ is int and 0 < value < 1 << 63:
-            _place(doc, group)[field] = value
+            if group == _PARENT:
+                doc.setdefault("process", {}).setdefault("parent", {})[field] = value
+            else:
+                doc.setdefault(group, {})[field] = value
 
     return step
 
@@ -320,7 +323,8 @@ def _address(group: str, field: str, name: str) -> _Step:
 
 def _port(group: str, field: str, name: str) -> _Step:
     def step(data: Mapping[str, Any], doc: Doc) -> None:
-        if number := port(plain(data[name])):  # 0 stands for "none"
+        value = data[name]
+        if number := port(value if value.__class__ is str else plain(value)):  # 0 stands for "none"
             doc.setdefault(group, {})[field] = number
 
     return step
@@ -333,8 +337,11 @@ def _hashes(group: str, field: str, name: str) -> _Step:
         value = data[name]
         if value.__class__ is not str:
             return
-        pairs = (pair.partition("=") for pair in value[:1024].lower().split(","))
-        found = {kind: digits for kind, _, digits in pairs if _HASH_SIZES.get(kind) == len(digits)}
+        found: Doc = {}
+        for pair in value[:1024].lower().split(","):
+            kind, _, digits = pair.partition("=")
+            if _HASH_SIZES.get(kind) == len(digits):
+                found[kind] = digits
         if found:
             doc.setdefault(group, {})[field] = found
 
@@ -395,6 +402,8 @@ _STEPS: Final = {
     "question": _question,
 }
 _NOTHING: Final = frozenset(("", "-", "NOT_TRANSLATED"))
+_PARENT: Final = "process.parent"
+_HEX: Final = ("0x", "0X")
 _HASH_SIZES: Final = {"md5": 32, "sha1": 40, "sha256": 64}
 _WORDS: Final = {"Audit Failure": AUDIT_FAILURE, "Audit Success": AUDIT_SUCCESS}
 #: the objects that `fill` may set

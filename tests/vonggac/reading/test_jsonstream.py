@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vonggac.reading.jsonstream import decode, decode_with, is_ndjson, objects
+from vonggac.reading.jsonstream import decode, is_ndjson, objects
 from vonggac.reading.lines import KEPT, LINE_LIMIT, TooLong
 
 
@@ -130,8 +130,6 @@ def test_numbers_are_64_bits_or_doubles(number: bytes, value: float) -> None:
 def test_what_is_no_json_is_refused_with_a_reason_of_one_line(record: bytes) -> None:
     with pytest.raises(ValueError, match=r"\A[^\n]+\Z"):
         decode(record)
-    with pytest.raises(ValueError, match=r"\A[^\n]+\Z"):
-        decode_with(record, "a")
 
 
 @given(JSON)
@@ -151,38 +149,6 @@ def test_a_doubled_key_is_always_seen(pairs: list[tuple[str, Any]]) -> None:
     record = "{" + ", ".join(f'"{name}" : {json.dumps(value)}' for name, value in pairs) + "}"
     value, warning = decode(record.encode())
     assert (warning is not None) == (len(value) < len(pairs))
-    assert decode_with(record.encode(), "a")[:2] == (value, warning)
-
-
-@pytest.mark.parametrize(
-    ("record", "encoded"),
-    [
-        (b'{"a": {"b": [1, "x"]}, "c": 2}', b'{"b":[1,"x"]}'),
-        (b'{"a":{}}', b"{}"),
-        (b'{"a":[1]}', None),
-        (b'{"c":{"a":{}}}', None),
-        (b"[]", None),
-    ],
-)
-def test_a_member_is_given_encoded_where_it_is_an_object(record: bytes, encoded: bytes | None) -> None:
-    assert decode_with(record, "a") == (*decode(record), encoded)
-
-
-def test_a_doubled_key_is_seen_inside_the_member_too() -> None:
-    assert decode_with(b'{"a":{"b":1,"b":2}}', "a")[1] == "key 'b' stands twice in one object; its last value counts"
-
-
-@pytest.mark.parametrize("depth", [244, 245, 246])
-def test_a_member_may_be_nested_as_deep_as_any_other(depth: int) -> None:
-    record = b'{"a":' * depth + b"{}" + b"}" * depth
-    refused: list[bool] = []
-    for read in (decode, lambda one: decode_with(one, "a")):
-        try:
-            read(record)
-            refused.append(False)
-        except ValueError:
-            refused.append(True)
-    assert refused == [depth > 245] * 2
 
 
 # ------------------------------------------------------------- many objects
