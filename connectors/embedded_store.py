@@ -12,8 +12,10 @@ dropped is deleted only when no query can be reading it any more.
 from __future__ import annotations
 
 import fcntl
+import math
 import os
 import secrets
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from connectors._catalogue import SQLITE_VERSION, Catalogue, CatalogueError, Piece, SourceSpan, StateError
-from connectors._duck import Engine
+from connectors._duck import Engine, Watch
 from connectors._encode import Maker, Rows, piece_of, uncollected, write
 from connectors._parquet import copy_files, micros, moment, save_blob, sync_file
 from connectors._pieces import groups, joined, limited
@@ -33,7 +35,7 @@ from connectors._sound import damage, digest_of, read_whole
 from vonggac.event import Bad
 from vonggac.logport import Batch, Positions
 from vonggac.query import Query
-from vonggac.storeport import Page, Stop
+from vonggac.storeport import Page, Stop, Stopped
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -147,19 +149,26 @@ class EmbeddedStore:
 
     # ------------------------------------------------------------ house work
 
-    def merge(self, least: int = 2, limit_s: float | None = None) -> int:
+    def merge(
+        self, least: int = 2, limit_s: float | None = None, *, rows: int | None = None, stop: Stop | None = None
+    ) -> int:
         """Join small files of one day of append time into large ones; give how many went. Called between saves.
 
         A file that is large already is never touched; one that is damaged is marked and stays. Of fewer than `least`
-        files only what makes a large one is joined; after `limit_s` seconds no other join begins. The same steps as a
-        save; readers of the old files go on. Raises OSError when the disk does not take it.
+        files only what makes a large one is joined; after `limit_s` seconds no other join begins; a join is of `rows`
+        at most, and given up, as if it had not begun, when `stop` is set. The same steps as a save; readers of the
+        old files go on. Raises OSError when the disk does not take it.
         """
         self._own()
         began, gone = time.monotonic(), 0
-        for group in groups(self.catalogue.live(), self.limits.small, self.limits.merged, least):
-            gone += self._join([piece for piece in group if self._sound(piece)])
-            if limit_s is not None and time.monotonic() - began >= limit_s:
-                break
+        most, stop = min(rows or self.limits.merged, self.limits.merged), stop or threading.Event()
+        try:
+            for group in groups(self.catalogue.live(), self.limits.small, most, least):
+                gone += self._join([piece for piece in group if self._sound(piece, stop)], stop)
+                if limit_s is not None and time.monotonic() - began >= limit_s:
+                    break
+        except Stopped:
+            pass
         self._joiner.close()
         self.sweep()
         return gone
@@ -289,8 +298,8 @@ class EmbeddedStore:
         self._world.step("renamed")
         return digest
 
-    def _join(self, group: Sequence[Piece]) -> int:
-        """Join files into one, or into more when memory does not suffice; give how many went."""
+    def _join(self, group: Sequence[Piece], stop: Stop) -> int:
+        """Join files into one, or into more when memory does not suffice; give how many went. Raises Stopped."""
         import duckdb
 
         if len(group) < _PAIR:
@@ -299,26 +308,35 @@ class EmbeddedStore:
         name, paths = _new_name(), [self._path(one.name) for one in group]
         for rows in _ROW_GROUPS:
             try:
-                fill = partial(copy_files, paths, rows=rows)
+                fill = partial(self._copied, paths, rows, stop)
                 digest = self._file(name, sum(one.rows for one in group), self._joiner, fill)
             except duckdb.OutOfMemoryException:
                 continue
             except (OSError, duckdb.Error) as error:
+                if stop.is_set():
+                    raise Stopped from error
                 left = [piece for piece in group if self._readable(piece)]
                 if len(left) < len(group):
-                    return self._join(left)
+                    return self._join(left, stop)
                 raise OSError(str(error)) from error
             break
         else:
             half = len(group) // 2
-            return self._join(group[:half]) + self._join(group[half:])
+            return self._join(group[:half], stop) + self._join(group[half:], stop)
         size = self._path(name).stat().st_size
         piece = replace(joined(group, name, size, digest), sources=tuple(limited(sources)), blobs=tuple(blobs))
         self._record([piece], group, {})
         return len(group)
 
-    def _sound(self, piece: Piece) -> bool:
-        """Say whether a file is what was saved; if not, mark it. Raises OSError when it cannot be told."""
+    def _copied(self, paths: Sequence[Path], rows: int, stop: Stop, _con: DuckDBPyConnection, target: Path) -> int:
+        with Watch(self._joiner, math.inf, stop) as watch:
+            watch.check()
+            return copy_files(paths, self._joiner.con, target, rows)
+
+    def _sound(self, piece: Piece, stop: Stop | None = None) -> bool:
+        """Say whether a file is what was saved; if not, mark it. Raises OSError when it cannot be told, and Stopped."""
+        if stop is not None and stop.is_set():
+            raise Stopped
         reason = damage(self._path(piece.name), piece.size, piece.digest)
         if reason:
             self.catalogue.mark_damaged(piece.name, reason)

@@ -2,6 +2,7 @@
 
 import errno
 import sqlite3
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -183,6 +184,30 @@ def test_few_small_files_wait_for_others(tmp_path: Path) -> None:
 def test_a_merge_that_takes_long_goes_on_the_next_time(tmp_path: Path) -> None:
     store, _ = store_of(tmp_path, files=4, merged=4)
     assert [store.merge(limit_s=0) for _ in range(2)] == [2, 2]
+
+
+def test_a_join_has_no_more_rows_than_asked_for(tmp_path: Path) -> None:
+    store, _ = store_of(tmp_path, files=4)
+    assert [store.merge(limit_s=0, rows=4) for _ in range(2)] == [2, 2]
+
+
+@pytest.mark.parametrize("when", ["before", "amidst"])
+def test_a_merge_that_is_given_up_has_not_begun(when: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stop = threading.Event()
+
+    def endless(files: list[Path], con: duckdb.DuckDBPyConnection, target: Path, rows: int) -> int:
+        stop.set()
+        con.execute("SELECT count(*) FROM range(1_000_000_000_000) WHERE random() > 2")
+        return rows
+
+    store, files = store_of(tmp_path, files=4)
+    with monkeypatch.context() as patched:
+        patched.setattr("connectors.embedded_store.copy_files", endless)
+        if when == "before":
+            stop.set()
+        assert store.merge(stop=stop) == 0
+    assert sorted((tmp_path / "events").iterdir()) == sorted(files)
+    assert store.merge() == 4
 
 
 @pytest.mark.parametrize("step", STEPS[:-1])
