@@ -143,7 +143,7 @@ def replay() -> dict[str, Any]:
     intake = Packets("v1", unit="so-yte")
     with capturing(intake) as capture:
         send(frames)
-        capture.until(lambda: packets_of(intake) + intake.figures()["dropped_total"] >= len(frames))
+        capture.until(lambda: packets_of(intake) + intake.figures()["dropped_kernel_total"] >= len(frames))
     return {"events": capture.events, "dead": capture.dead, "figures": dict(intake.figures()), "ended": capture.ended}
 
 
@@ -236,7 +236,7 @@ def flood() -> dict[str, Any]:
     capture = Capture(intake, Inlet(Units([]), Tally(), lambda: datetime.now(UTC)))
     thread = threading.Thread(target=capture.run)
     thread.start()
-    capture.until(lambda: intake.figures()["dropped_total"] > 0 and intake.figures()["flows"] == 1)
+    capture.until(lambda: intake.figures()["dropped_kernel_total"] > 0 and intake.figures()["flows"] == 1)
     capture.stop.set()
     capture.until(lambda: not thread.is_alive())
     capture.take()

@@ -80,7 +80,14 @@ class Service:
         return self.said.read_text("utf-8", "replace")
 
     def shown(self) -> list[dict[str, Any]]:
-        """The alerts of the terminal."""
+        """The alerts of the terminal on what came in."""
+        return [one for one in self._shown() if not of_itself(one)]
+
+    def ill(self) -> list[str]:
+        """The rules of the terminal's alerts on the service itself and its sources."""
+        return [one["rule"]["id"] for one in self._shown() if of_itself(one)]
+
+    def _shown(self) -> list[dict[str, Any]]:
         return [orjson.loads(line) for line in self.err.splitlines() if line.startswith('{"@timestamp"')]
 
     def pids(self) -> dict[str, int]:
@@ -256,8 +263,13 @@ class _Never:
 
 
 def counted(docs: list[dict[str, Any]], kind: str, key: Callable[[dict[str, Any]], Any]) -> Counter[Any]:
-    """Count documents of a kind (`event`, `alert`, `pipeline_error`) by a key."""
-    return Counter(key(doc) for doc in docs if doc["event"]["kind"] == kind)
+    """Count documents of a kind (`event`, `alert`, `pipeline_error`) by a key; none that is of the service itself."""
+    return Counter(key(doc) for doc in docs if doc["event"]["kind"] == kind and not of_itself(doc))
+
+
+def of_itself(doc: dict[str, Any]) -> bool:
+    """Say whether an alert is of source health, or of the service's own."""
+    return bool(doc["event"].get("dataset") == "vonggac.health")
 
 
 def free_ports(count: int) -> list[int]:

@@ -69,7 +69,7 @@ def figures(settings: Settings) -> Mapping[str, Mapping[str, float]]:
     found: dict[str, Mapping[str, float]] = {}
     for name, page in pages(settings.folder).items():
         shown, _notes = page.shown()
-        found[name] = {**shown, "heartbeat_age_seconds": page.age_s, "state": page.state}
+        found[name] = {**shown, "heartbeat_age_seconds": page.age_s, "state": int(page.state)}
         page.close()
     return found
 

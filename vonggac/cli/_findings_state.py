@@ -29,6 +29,7 @@ _LOOK_S: Final = 0.7  # at the log's frames
 _GIB: Final = 1 << 30
 _DAY_US: Final = 86_400 * 10**6
 _COUNTED: Final = 1_000
+_TROUBLES: Final = ("intake_dropped_total{", "intake_dropped_kernel_total{", "intake_ended_total{")
 
 NAMES: Final = (
     later("service"),
@@ -118,7 +119,7 @@ def _role(name: str, page: shared.Page) -> Iterator[Finding]:
         detail = _("{count} records lost to damage").format(count=int(lost))
         yield Finding(what, "warn", detail, _("see the finding on the log, and look after the disk"))
     for key, count in figures.items():
-        if not (count and key.startswith(("intake_dropped_total{", "intake_ended_total{"))):
+        if not (count and key.startswith(_TROUBLES)):
             continue
         intake = key.split('"')[1]
         if key.startswith("intake_ended"):

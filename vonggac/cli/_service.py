@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import logging
+import math
 import os
-import shutil
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,15 +16,18 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from vonggac import shelf
+from vonggac.cli._own import Figures, free_share
 from vonggac.cli.packs import active
 from vonggac.cli.unit import FILE as UNITS
 from vonggac.i18n import language
 from vonggac.people.units import Units, saved
 from vonggac.pipeline import collecting, detecting, storing
+from vonggac.pipeline.leftovers import sweep_copies, sweep_pages
 from vonggac.pipeline.supervisor import Role
 from vonggac.pipeline.turning import Life
 from vonggac.ports import Built, DetectorConfig, RuleSource
 from vonggac.settings import Settings
+from vonggac.storeport import Stop
 
 if TYPE_CHECKING:
     from vonggac.pipeline.sifting import Sifter
@@ -35,6 +40,10 @@ REQUIRED: Final = {
     "dead": (storing.GROUP,),
     "health": ("health",),
 }
+EXAMINE: Final = "examine"  # in the state folder: copies of files that wait for a detector
+_MERGE_S: Final = 2.0
+_DAY_S: Final = 86_400.0
+_log = logging.getLogger(__name__)
 YEAR: Final = 365  # days: what NĐ 333 asks for
 
 
@@ -118,7 +127,8 @@ def collect(settings: Settings, life: Life, suspects: str) -> Callable[[], None]
     for intake in intakes:
         intake.open()
     task = log.join(collecting.GROUP, (), 0, 1)
-    return collecting.Collect(task, inlet, tally, intakes, life, now, log.room).run
+    own = Figures(event_log(settings), settings.folder, (detecting.GROUP, storing.GROUP))
+    return collecting.Collect(task, inlet, tally, intakes, life, now, log.room, own).run
 
 
 def detect(settings: Settings, life: Life, worker: int, workers: int, sifter: Sifter | None) -> Callable[[], None]:
@@ -131,7 +141,7 @@ def detect(settings: Settings, life: Life, worker: int, workers: int, sifter: Si
     digests = [one.digest for one in events] + [one.digest for one in files]
     rules = ".".join(one[:16] for one in digests)
     task = event_log(settings).join(detecting.GROUP, ("events",), worker, workers, rules=rules)
-    return detecting.Detect(task, events, files, settings.folder / "examine", life, sifter).run
+    return detecting.Detect(task, events, files, settings.folder / EXAMINE, life, sifter).run
 
 
 def store(settings: Settings, life: Life, sifter: Sifter | None) -> Callable[[], None]:
@@ -143,24 +153,62 @@ def store(settings: Settings, life: Life, sifter: Sifter | None) -> Callable[[],
             raise Unfit(msg)
         floor = days
     opened = event_store(settings)
-    task = event_log(settings).join(storing.GROUP, storing.TOPICS, 0, 1)
-    house = _House(opened, settings.folder)
+    log = event_log(settings)
+    task = log.join(storing.GROUP, storing.TOPICS, 0, 1)
+    house = _House(opened, log, settings)
     return storing.Store(task, opened, life, storing.Keeping(days, floor), now, house, sifter).run
 
 
 class _House:
-    """The embedded store's house work, and the disk that it lies on."""
+    """The embedded store's house work, the disk that it lies on, and what is left behind in the state folder."""
 
-    def __init__(self, store: Any, folder: Path) -> None:
-        self._store, self._folder = store, folder
+    def __init__(self, store: Any, log: Any, settings: Settings) -> None:
+        self._store, self._log, self._settings = store, log, settings
+        self._rows = store.limits.merged
+        self._damaged = 0
 
-    def merge(self) -> int:
-        merged: int = self._store.merge()
-        return merged
+    def merge(self, least: int, stop: Stop) -> int:
+        """Join one group. One that takes too long here is given up, and the next one is half as large."""
+        smallest = 2 * self._store.limits.small  # what is joined is no small file any more
+        limit = _Until(stop, _MERGE_S if self._rows > smallest else math.inf)
+        while True:
+            merged: int = self._store.merge(least, 0, rows=self._rows, stop=limit)
+            if merged or stop.is_set() or not limit.is_set():
+                return merged
+            self._rows = max(smallest, self._rows // 2)
+            limit = _Until(stop, _MERGE_S if self._rows > smallest else math.inf)
+
+    def damaged(self) -> int:
+        with contextlib.suppress(importlib.import_module("connectors.embedded_store").StateError):  # busy: as before
+            self._damaged = len(self._store.catalogue.damaged())
+        return self._damaged
 
     def free_share(self) -> float:
-        usage = shutil.disk_usage(self._folder)
-        return usage.free / usage.total
+        return free_share(self._settings.folder)
+
+    def tidy(self) -> None:
+        """Delete copies of files that were judged long ago, and pages of workers that are no more.
+
+        A copy is younger than the event that names it is late: what waits to be judged keeps its copy.
+        """
+        at = now().timestamp()
+        late = max((one.oldest_s or 0.0 for one in self._log.lag(detecting.GROUP).values()), default=0.0)
+        copies = sweep_copies(
+            self._settings.folder / EXAMINE, at - max(self._settings.log.keep_hours * 3_600, late) - _DAY_S
+        )
+        pages = sweep_pages(self._settings.folder, at)
+        if copies or pages:
+            _log.info("left behind, and deleted: %d copies of files, %d pages of roles", copies, pages)
+
+
+class _Until:
+    """A `Stop` that is set when another is, or when the time is over."""
+
+    def __init__(self, stop: Stop, seconds: float) -> None:
+        self._stop, self._end = stop, time.monotonic() + seconds
+
+    def is_set(self) -> bool:
+        return self._stop.is_set() or time.monotonic() >= self._end
 
 
 def detectors(settings: Settings) -> Sequence[Built]:

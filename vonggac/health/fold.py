@@ -15,7 +15,8 @@ import msgspec
 from vonggac.health import rules
 from vonggac.health._trail import Fault, Trail, median
 from vonggac.health.ledger import Day
-from vonggac.health.measure import LIMIT, OTHERS, Source, read
+from vonggac.health.measure import LIMIT, OTHERS, Own, Source, read
+from vonggac.health.service import Watch
 from vonggac.settings import Health
 
 FORMAT: Final = 1  # of the snapshot
@@ -55,10 +56,11 @@ class _State(msgspec.Struct, array_like=True):
     unread: int = 0  # records that were no measurement
     trails: list[Trail] = []
     days: list[Day] = []  # over and not yet taken
+    own: Watch = msgspec.field(default_factory=Watch)
 
 
 class Fold:
-    """Judges every source by its own past."""
+    """Judges every source by its own past, and the service itself."""
 
     def __init__(self, health: Health) -> None:
         self._health = health
@@ -72,12 +74,14 @@ class Fold:
         for record in records:
             alerts += self._advance(at)
             try:
-                measure = read(record)
+                found = read(record)
             except ValueError:
                 self._state.unread += 1
                 continue
-            if measure is not None:
-                self._trail(measure.key, at).take(measure, at)
+            if isinstance(found, Own):
+                alerts += self._state.own.judge(found, at)
+            elif found is not None:
+                self._trail(found.key, at).take(found, at)
         return alerts
 
     def take_days(self) -> list[Day]:

@@ -1,4 +1,7 @@
-"""What topic `health` holds: a measurement a source and slot of ten seconds, and a beat that says we were up."""
+"""What topic `health` holds: a measurement a source and slot of ten seconds, and a beat that says we were up.
+
+The beat carries what the service says of itself (`Own`).
+"""
 
 from __future__ import annotations
 
@@ -60,6 +63,19 @@ class Measure(msgspec.Struct, frozen=True, omit_defaults=True):
         return Source(self.collector, self.host, self.dataset, self.drill, self.bounded)
 
 
+class Own(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The service's own figures, as of a beat. What is left out is nothing: no drops, no deaths, no damage."""
+
+    disk: float = 1.0  # share that is free, of the fullest disk that state lies on
+    full: bool = False  # at its floor: collectors wait
+    kept: bool = False  # the disk is short, and all that may be deleted was: what is left is younger than the floor
+    lost: dict[str, tuple[int, int]] = {}  # intake: dropped by the kernel, by us, since the beat before
+    behind: dict[str, float] = {}  # group: age of the oldest record that it has not passed, s; below a second: left out
+    died: dict[str, int] = {}  # role: times that it was started again since the service's start
+    damaged: int = 0  # files of the event store that cannot be read
+    clock: int = 0  # s that the machine's clock was set forward since the beat before; < 0: back
+
+
 def line(measure: Measure) -> bytes:
     """Give the record: `{"source": {"collector": …, "host": …}, "slot": …, "events": …}` without the newline."""
     source = _About(
@@ -80,20 +96,20 @@ def line(measure: Measure) -> bytes:
     )
 
 
-def beat(slot: str) -> bytes:
+def beat(slot: str, own: Own | None = None) -> bytes:
     """Give the record that says: we were up in this slot. So time goes on in the log when every source is silent."""
-    return _encode(_Line(beat=slot))
+    return _encode(_Line(beat=slot, own=own))
 
 
-def read(record: bytes) -> Measure | None:
-    """Read a record of topic `health`; None is a beat. Raises ValueError when it is neither."""
+def read(record: bytes) -> Measure | Own | None:
+    """Read a record of topic `health`: a measurement, or a beat (None: it says no more). Raises ValueError."""
     found = _decode(record)
     source = found.source
     if source is None:
         if not found.beat:
             msg = f"neither a measurement nor a beat: {record[:80]!r}"
             raise ValueError(msg)
-        return None
+        return found.own
     return Measure(
         source.collector,
         source.host,
@@ -132,6 +148,7 @@ class _Line(msgspec.Struct, frozen=True, omit_defaults=True):
     offset_s: float | None = None
     shape: Shape | None = None
     beat: str = ""
+    own: Own | None = None
 
 
 _encode: Final = msgspec.json.Encoder().encode

@@ -18,6 +18,12 @@ COLLAPSE: Final = "health/rate-collapse"
 SHAPE: Final = "health/shape-change"
 FAILURES: Final = "health/parse-failures"
 CLOCK: Final = "health/clock"
+DISK: Final = "health/disk-low"
+DROPPED: Final = "health/events-dropped"
+BEHIND: Final = "health/behind"
+RESTARTS: Final = "health/role-restarts"
+DAMAGED: Final = "health/store-damaged"
+CLOCK_SET: Final = "health/clock-set"
 #: rule -> name, level. A source that sends day and night and falls silent is `high`.
 RULES: Final = {
     SILENCE: ("A source has fallen silent", "medium"),
@@ -25,6 +31,12 @@ RULES: Final = {
     SHAPE: ("A source no longer sends fields that it always sent", "medium"),
     FAILURES: ("Much of what a source sends cannot be read", "medium"),
     CLOCK: ("A source's clock is wrong", "medium"),
+    DISK: ("The disk of this service is nearly full", "medium"),
+    DROPPED: ("This service lost events before it could keep them", "high"),
+    BEHIND: ("This service is behind with what came in", "high"),
+    RESTARTS: ("A role of this service dies again and again", "high"),
+    DAMAGED: ("Files of the event store are damaged", "high"),
+    CLOCK_SET: ("The clock of this machine was set", "medium"),
 }
 #: Vietnam has had one time, without summer time, since 1975: days and hours need no table, and never change by one
 LOCAL: Final = timezone(timedelta(hours=7))

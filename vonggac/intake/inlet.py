@@ -75,7 +75,10 @@ class Intake(Protocol):
         ...
 
     def figures(self) -> Mapping[str, float]:
-        """Give counters and gauges by name, read from another thread: such as `dropped_total`."""
+        """Give counters and gauges by name, read from another thread.
+
+        `dropped_total` is what we had no room for, `dropped_kernel_total` what the kernel had none for: both are told.
+        """
         ...
 
     def close(self) -> None:
@@ -160,12 +163,20 @@ class Inlet:
     def seal(self, delivery: Delivery) -> Sealed:
         """Stamp and encode the records, and count them as seen; for `put_sealed`."""
         received = self._clock()
+        collector, unit, drill, unit_of = delivery.collector, delivery.unit, self._drill, self._units.of
         outs: list[Out] = []
         events: list[Event] = []
         failed = size = 0
         for record in delivery.records:
             if not isinstance(record, Bad):
-                self._stamp(record, delivery)
+                doc = record.doc
+                own = doc.get("vonggac")
+                if own is None:
+                    doc["vonggac"] = {"collector": collector, "unit": unit or unit_of(doc)}
+                else:
+                    own["collector"], own["unit"] = collector, unit or unit_of(doc)
+                if drill:
+                    doc["labels"] = {**doc.get("labels", {}), "drill": drill}
                 line = record.to_json()
                 if len(line) <= _LARGEST:
                     events.append(record)
@@ -183,10 +194,3 @@ class Inlet:
             size += len(line) + _EACH
         self._tally.seen(delivery.collector, delivery.source, events, failed, received, bounded=delivery.bounded)
         return Sealed(outs, size, delivery.marks, delivery.done, received, delivery.source)
-
-    def _stamp(self, event: Event, delivery: Delivery) -> None:
-        own = event.doc.setdefault("vonggac", {})
-        own["collector"] = delivery.collector
-        own["unit"] = delivery.unit or self._units.of(event.doc)
-        if self._drill:
-            event.doc["labels"] = {**event.doc.get("labels", {}), "drill": self._drill}

@@ -100,7 +100,7 @@ class Packets:
             "packets_total": count.packets,
             "bytes_total": count.bytes,
             "dropped_kernel_total": kernel,
-            "dropped_total": kernel + count.unread,
+            "dropped_total": count.unread,
             "dissector_restarts_total": count.restarts,
             "flows": count.flows,
             "up": float(count.up),

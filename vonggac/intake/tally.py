@@ -7,16 +7,17 @@ events a slot and source only.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from statistics import median
 from typing import Any, Final
 
 from vonggac.event import Event
-from vonggac.health.measure import LIMIT, LONGEST, OTHERS, SLOT_S, Measure, Shape, Source, beat, line
+from vonggac.health.measure import LIMIT, LONGEST, OTHERS, SLOT_S, Measure, Own, Shape, Source, beat, line
 from vonggac.intake._shape import NAMES, names
 
 _TIMES: Final = 5  # event times looked at, a slot and source
+_CANONICAL: Final = 27  # characters of `2026-03-01T01:02:03.000000Z`, as our collectors write times
 _SHAPES: Final = 2  # events whose fields are looked at, a slot and source
 _SHAPE_SLOTS: Final = 60  # a shape is told every ten minutes
 _IDLE_SLOTS: Final = 8_640  # a source not seen for a day gives its place to a new one, when the table is full
@@ -111,8 +112,11 @@ class Tally:
                     self._look(count, received, bounded=bounded)
                 count.last = None  # no document stays in memory
 
-    def take(self, now: datetime) -> Sequence[bytes]:
-        """Give the records for topic `health` that are due, one JSON line each; called every second or so."""
+    def take(self, now: datetime, own: Callable[[], Own] | None = None) -> Sequence[bytes]:
+        """Give the records for topic `health` that are due, one JSON line each; called every second or so.
+
+        `own` is asked when a beat is due, for what the service says of itself.
+        """
         number = int(now.timestamp()) // SLOT_S
         with self._lock:
             if number == self._slot:
@@ -127,7 +131,7 @@ class Tally:
                 for count in (*counts, self._others)
                 if count.events or count.failed or count.beside
             ]
-        return [*map(line, told), beat(slot)]
+        return [*map(line, told), beat(slot, own() if own else None)]
 
     def _told(self, count: _Count, slot: str, seconds: int) -> Measure:
         """Give what a source sent, and begin anew."""
@@ -172,7 +176,11 @@ class Tally:
                 moment = datetime.fromisoformat(time)
                 if not bounded and count.source.collector not in _TOLD_LATE:
                     count.offsets.append((received - moment).total_seconds())
-                count.newest = max(count.newest, moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+                if time[4:17:3] == "--T::" and len(time) == _CANONICAL and time[-1] == "Z":  # saves 1.5 µs
+                    written = f"{time[:19]}Z"
+                else:
+                    written = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+                count.newest = max(count.newest, written)
             except (ValueError, TypeError, OverflowError):  # no ISO time, without an offset, or beyond the calendar
                 pass
         if count.shapes:

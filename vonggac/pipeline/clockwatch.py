@@ -13,6 +13,7 @@ class Clockwatch:
 
     def __init__(self) -> None:
         self._before: tuple[datetime, float] | None = None
+        self._set = 0
 
     def look(self, wall: datetime, monotonic: float) -> str:
         """Give the line to say when the clock was set since the last look, else ""."""
@@ -23,6 +24,7 @@ class Clockwatch:
         if abs(jump) < _NOTED:
             return ""
         seconds = round(jump.total_seconds())
+        self._set += seconds
         if seconds > 0:
             return (
                 f"the clock was set forward by {seconds} s: check the time source; what comes in carries the new time"
@@ -31,3 +33,8 @@ class Clockwatch:
             f"the clock was set back by {-seconds} s: check the time source; "
             "append times stand still until the old time is reached"
         )
+
+    def take(self) -> int:
+        """Give the seconds that the clock was set forward (< 0: back) since this was asked last."""
+        taken, self._set = self._set, 0
+        return taken

@@ -9,6 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
+import msgspec
+
+from vonggac.health.measure import Own
 from vonggac.intake.inlet import Closed, Delivery, Inlet, Intake
 from vonggac.intake.tally import Tally
 from vonggac.logport import Out, Task
@@ -37,9 +40,12 @@ class Collect:
         life: Life,
         clock: Callable[[], datetime],
         room: Callable[[], int],
+        own: Callable[[], Own] = Own,
     ) -> None:
+        """`own` gives what is known of the service beside this task; it is asked with each beat and raises nothing."""
         self._task, self._inlet, self._tally, self._life, self._clock = task, inlet, tally, life, clock
-        self._intakes, self._room = intakes, room
+        self._intakes, self._room, self._ask = intakes, room, own
+        self._lost: dict[str, tuple[int, int]] = {}  # as the last beat said, since the start
         self._watch = Clockwatch()
         self._stop = threading.Event()  # of the intakes
         self._threads: list[threading.Thread] = []
@@ -66,7 +72,7 @@ class Collect:
         if said := self._watch.look(self._clock(), time.monotonic()):
             self._life.count("clock_set_total")
             _log.warning("%s", said)
-        health = [Out(HEALTH, line) for line in self._tally.take(self._clock())]
+        health = [Out(HEALTH, line) for line in self._tally.take(self._clock(), self._own)]
         taken = self._inlet.take(0 if health else wait_s, _BYTES)
         if taken and sum(one.size for one in taken) < _BYTES // 4:
             time.sleep(_LINGER_S)
@@ -83,6 +89,18 @@ class Collect:
             self._count(outs, sum(map(len, (out.record for out in outs))))
         self._life.page.beat()
         return True
+
+    def _own(self) -> Own:
+        """Give what the service says of itself: what this task knows, and what it was given."""
+        lost: dict[str, tuple[int, int]] = {}
+        for intake in self._intakes:
+            figures = intake.figures()
+            kernel, ours = int(figures.get("dropped_kernel_total", 0)), int(figures.get("dropped_total", 0))
+            before = self._lost.get(intake.name, (0, 0))
+            self._lost[intake.name] = kernel, ours
+            if (kernel, ours) != before:
+                lost[intake.name] = max(0, kernel - before[0]), max(0, ours - before[1])
+        return msgspec.structs.replace(self._ask(), lost=lost, clock=self._watch.take())
 
     def _count(self, outs: Sequence[Out], size: int) -> None:
         dead = sum(out.topic == "dead" for out in outs)

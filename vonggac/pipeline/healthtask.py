@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Protocol
 
+from vonggac.dead import dead_record
+from vonggac.event import Bad
 from vonggac.logport import Batch, Out, Part, Positions, Task
 from vonggac.pipeline.turning import Life, commit, poll
 
@@ -49,8 +51,8 @@ class Ledger(Protocol):
         """Give what was saved last."""
         ...
 
-    def save(self, snapshot: bytes, positions: Positions, rows: Sequence[Any]) -> None:
-        """Save all of it, or nothing; raises OSError, and ValueError when a row contradicts one that stands."""
+    def save(self, snapshot: bytes, positions: Positions, rows: Sequence[Any]) -> Sequence[Bad]:
+        """Save all of it, or nothing; give the rows that contradict one that stands, which stays. Raises OSError."""
         ...
 
 
@@ -62,6 +64,7 @@ class Health:
         self._at: dict[Part, int] = {}
         self._said: Mapping[Part, int] = {}
         self._changed = False
+        self._appended: datetime | None = None  # of the newest batch
 
     def run(self) -> None:
         """Fold until `stop`; with `drain`, until nothing waits any more."""
@@ -91,6 +94,7 @@ class Health:
             return
         alerts = list(self._fold.feed(batch.records, batch.appended))
         self._at[batch.part] = batch.next
+        self._appended = max(self._appended or batch.appended, batch.appended)
         self._changed = True
         if batch.next <= self._said.get(batch.part, 0):
             return  # told before the death
@@ -103,10 +107,13 @@ class Health:
         """Save the memory, then let the log forget what it stands for."""
         rows = self._fold.take_days()
         try:
-            self._ledger.save(self._fold.snapshot(), self._at, rows)
+            refused = self._ledger.save(self._fold.snapshot(), self._at, rows)
         except OSError as error:
             _log.error("source health: not saved: %s; again in a minute", error)
             return
         self._changed = False
+        at = self._appended
+        dead = [Out("dead", dead_record(bad, task=GROUP, at=at)) for bad in refused if at is not None]
+        self._life.count("dead_total", len(dead))
         mine = {part: at for part, at in self._at.items() if at > self._said.get(part, 0)}
-        commit(self._task, self._life, [], mine, {})
+        commit(self._task, self._life, dead, mine, {})

@@ -14,7 +14,7 @@ from vonggac.event import Bad
 from vonggac.logport import Batch, Out, Task
 from vonggac.pipeline.sifting import SAMPLE, Sifter, in_hand
 from vonggac.pipeline.turning import Life, commit, poll
-from vonggac.storeport import EventStore
+from vonggac.storeport import EventStore, Stop
 
 _log = logging.getLogger(__name__)
 
@@ -23,16 +23,31 @@ TOPICS: Final = ("events", "alerts", "dead")
 _FLUSH_S: Final = 2.0
 _FLUSH: Final = 16 << 20  # bytes of records, whichever comes first
 _POLL: Final = 4 << 20
-_MERGE_S: Final = 60.0
+_MERGE_S: Final = 60.0  # between two looks for files to join; while there are some, and nothing waits:
+_MORE_S: Final = 5.0
+_SEVERAL: Final = 16  # files: fewer small ones wait for others, an hour at the most
+_LATE_S: Final = 5.0  # what was saved last is older: behind, files are joined less often
 _DROP_S: Final = 3600.0
+_TIDY_S: Final = 86_400.0
 _EARLY: Final = 0.10  # of the disk free: retention comes early
 
 
 class House(Protocol):
     """What the embedded store wants done between saves; a store that keeps its own house has none."""
 
-    def merge(self) -> int:
-        """Join small files; give how many."""
+    def merge(self, least: int, stop: Stop) -> int:
+        """Join small files into one, `least` of them or enough for a large one; give how many, 0 = there was nothing.
+
+        Takes two seconds, not much more; gives up, as if it had not begun, when `stop` is set.
+        """
+        ...
+
+    def damaged(self) -> int:
+        """Count the files that cannot be read."""
+        ...
+
+    def tidy(self) -> None:
+        """Remove what a kill left behind in the state folder."""
         ...
 
     def free_share(self) -> float:
@@ -65,24 +80,30 @@ class Store:
         self._waiting: list[Batch] = []
         self._size = 0
         self._since = 0.0
-        self._merged = self._dropped = time.monotonic()
+        self._merged = self._joined_all = self._dropped = self._tidied = time.monotonic()
+        self._more = False  # there may be more to join
+        self._late = False
 
     def run(self) -> None:
         """Save until `stop`; with `drain`, until nothing waits any more."""
         self._task.start()
         if (taken := self._store.taken()) is not None:
             self._task.seek(taken)
+        if self._house is not None:
+            self._house.tidy()
+        self._look_after()
         self._life.ready()
         shown = 0.0
         while not self._life.stop.is_set():
             draining = self._life.drain.is_set()
             batches = poll(self._task, self._life, 0 if draining else self._patience(), _POLL)
             self._keep(batches)
+            self._late = self._late and bool(batches)
             if not batches and draining:
                 break
             if self._size >= _FLUSH or (self._waiting and time.monotonic() - self._since >= _FLUSH_S):
                 self._save()
-            if not batches and not self._waiting:
+            if not self._waiting:
                 self._house_work()
             if time.monotonic() - shown > 1:
                 shown = time.monotonic()
@@ -143,24 +164,44 @@ class Store:
         dead = [self._dead(bad, batches) for bad in bads]
         commit(self._task, self._life, dead, upto, {})
         self._waiting, self._size = [], 0
+        self._late = (self._clock() - batches[-1].appended).total_seconds() > _LATE_S
         self._life.page.work("")
-        if time.monotonic() - self._merged > _MERGE_S:
-            self._house_work()
 
     def _dead(self, bad: Bad, batches: Sequence[Batch]) -> Out:
         return Out("dead", dead_record(bad, task=GROUP, at=batches[-1].appended))
 
     def _house_work(self) -> None:
-        now = time.monotonic()
-        if self._house is not None and now - self._merged > _MERGE_S:
-            self._merged = now
-            try:
-                self._life.count("merged_total", self._house.merge())
-            except OSError as error:
-                _log.error("small files could not be joined: %s", error)
-        if now - self._dropped > _DROP_S:
+        """Do one short piece of what is due, between a save and the next: nothing waits long for it."""
+        now, house = time.monotonic(), self._house
+        if self._life.drain.is_set():
+            return
+        if house is not None and now - self._merged > (_MORE_S if self._more and not self._late else _MERGE_S):
+            self._merge(house, now)
+        elif now - self._dropped > _DROP_S:
             self._dropped = now
             self.drop()
+        elif house is not None and now - self._tidied > _TIDY_S:
+            self._tidied = now
+            house.tidy()
+
+    def _merge(self, house: House, now: float) -> None:
+        least = _SEVERAL
+        if now - self._joined_all > _DROP_S:
+            self._joined_all, least = now, 2
+        try:
+            joined = house.merge(least, self._life.drain)
+        except OSError as error:
+            joined = 0
+            _log.error("small files could not be joined: %s", error)
+        self._life.count("merged_total", joined)
+        self._more = joined > 0
+        self._merged = time.monotonic()
+        self._look_after()
+
+    def _look_after(self) -> None:
+        """Show what the alerts on the service itself are made of."""
+        if self._house is not None:
+            self._life.figures["damaged_files"] = self._house.damaged()
 
     def drop(self) -> None:
         """Apply retention: earlier than asked when the disk is short, but never below the floor."""
@@ -175,7 +216,8 @@ class Store:
             _log.error("retention: %s", error)
             return
         if dropped:
-            self._life.count("dropped_total", dropped)
+            self._life.count("retired_total", dropped)
             _log.info("retention: %d events older than %d days were deleted", dropped, keep.days)
+        self._life.figures["retention_short"] = float(short and not dropped)
         if short and not dropped:
             _log.error("the disk is short, and nothing may be deleted before %d days: add disk", keep.days)

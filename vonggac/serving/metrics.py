@@ -20,14 +20,16 @@ KNOWN: Final[Mapping[str, tuple[str, str]]] = {
     "connections": ("gauge", "Open connections."),
     "connections_total": ("counter", "Connections that were accepted."),
     "cut_total": ("counter", "Messages that were not whole: too long, or the connection ended in one."),
+    "damaged_files": ("gauge", "Files of the event store that cannot be read; `vonggac check` names them."),
     "dead_total": ("counter", "Records that could not be read or judged; they are in topic dead, with the reason."),
     "dissector_restarts_total": ("counter", "Times that the program that takes packets apart was started again."),
     "dropped_kernel_total": ("counter", "Datagrams or packets that the kernel let go: we were too slow."),
-    "dropped_total": ("counter", "What was lost: messages or packets before they were read, or files past retention."),
+    "dropped_total": ("counter", "Messages or packets that were read and found no room."),
     "entries_total": ("counter", "Entries of the journal."),
     "events_total": ("counter", "Events that this role handled."),
     "failed_saves_total": ("counter", "Saves that the disk did not take; they are tried again."),
     "failed_total": ("counter", "Requests that ended by a defect of ours."),
+    "figures_left_out": ("gauge", "Figures of a role that found no room on its page."),
     "files": ("gauge", "Files that are followed."),
     "files_failed_total": ("counter", "Files that could not be read, or not to their end."),
     "files_total": ("counter", "Files that were read."),
@@ -38,7 +40,7 @@ KNOWN: Final[Mapping[str, tuple[str, str]]] = {
     "full_total": ("counter", "Commits that waited for room on the disk."),
     "gaps_total": ("counter", "Places of the log that could not be read."),
     "handshakes_failed_total": ("counter", "TLS connections without the right certificate, or too slow."),
-    "health_alerts_total": ("counter", "Alerts on sources."),
+    "health_alerts_total": ("counter", "Alerts on sources and on the service itself."),
     "heartbeat_age_seconds": ("gauge", "Seconds since the role's last sign of life."),
     "held_bytes": ("gauge", "Bytes of bodies that are not answered yet."),
     "intake_ended_total": ("counter", "Times that an intake ended and was started again."),
@@ -58,6 +60,11 @@ KNOWN: Final[Mapping[str, tuple[str, str]]] = {
     "refused_unauthorized_total": ("counter", "Requests without the right token."),
     "requests_total": ("counter", "HTTP requests."),
     "restarts_total": ("counter", "Times that a role died and was started again."),
+    "retention_short": (
+        "gauge",
+        "1 while the disk is short and nothing may be deleted: all is younger than the floor.",
+    ),
+    "retired_total": ("counter", "Events past retention that were deleted from the event store."),
     "room_bytes": ("gauge", "Bytes that the log still takes before collectors wait."),
     "rules_loaded": ("gauge", "Rules that run."),
     "rules_refused": ("gauge", "Rules that do not run; `vonggac rules check` says why."),
@@ -123,7 +130,7 @@ def _number(value: float) -> str:
         return "NaN"
     if math.isinf(value):
         return "+Inf" if value > 0 else "-Inf"
-    return repr(value)
+    return int.__repr__(value) if isinstance(value, int) else repr(float(value))
 
 
 _NAME: Final = "[a-zA-Z_][a-zA-Z0-9_]*"

@@ -287,7 +287,7 @@ def test_a_service_that_runs_stops_and_is_killed(service: Service, vonggac: Comm
 def test_what_roles_tell_of_themselves(data: Path) -> None:
     collect, store, own = (Page.create(page_of(data, name)) for name in ("collect-0", "store-0", "supervisor-0"))
     collect.set_state(State.READY)
-    collect.publish({'intake_dropped_total{intake="syslog-udp"}': 7, 'intake_ended_total{intake="journald"}': 2})
+    collect.publish({'intake_dropped_kernel_total{intake="syslog-udp"}': 7, 'intake_ended_total{intake="journald"}': 2})
     store.publish({"full": 1, "lost_total": 3})
     own.publish({'restarts_total{instance="detect-0"}': 4})
     found = list(state.service(data, frozenset({"collect", "store"})))

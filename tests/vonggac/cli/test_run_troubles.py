@@ -148,6 +148,7 @@ def test_a_record_that_ends_the_detect_process_is_put_aside(service: Service, tm
     assert [one["error"]["message"] for one in dead] == ["it ended the task `detect` three times (SIGSEGV): put aside"]
     assert "deadly" in dead[0]["event"]["original"]
     assert service.err.count("detect-0 ended (SIGSEGV)") == 3
+    service.until(lambda: service.ill() == ["health/role-restarts"])
     assert service.post([cleared(50)]) == 200
     service.until(lambda: len(service.shown()) == 40)
     service.until(lambda: len(counted(service.stored(), "pipeline_error", lambda doc: doc["event"]["id"])) == 1)

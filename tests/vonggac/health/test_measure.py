@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vonggac.health.measure import Measure, Shape, Source, beat, line, read
+from vonggac.health.measure import Measure, Own, Shape, Source, beat, line, read
 
 
 def test_a_measurement_is_a_line_without_what_is_nothing() -> None:
@@ -25,7 +25,25 @@ def test_a_beat_is_a_line() -> None:
     assert read(beat("2026-03-01T08:00:10Z")) is None
 
 
-@pytest.mark.parametrize("record", [b"", b"{}", b"[]", b'{"source": 1}', b'{"source": {"collector": "x"}}', b"\xff"])
+def test_a_beat_says_of_the_service_what_is_not_as_it_should_be() -> None:
+    well = beat("2026-03-01T08:00:10Z", Own(disk=0.412))
+    assert well == b'{"beat":"2026-03-01T08:00:10Z","own":{"disk":0.412}}'
+    ill = Own(0.04, full=True, lost={"syslog-udp": (7, 0)}, behind={"store": 400.0}, died={"detect-0": 3}, clock=-60)
+    assert read(beat("2026-03-01T08:00:20Z", ill)) == ill
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b'{"source": 1}',
+        b'{"source": {"collector": "x"}}',
+        b'{"beat": "x", "own": {"lost": 7}}',
+        b"\xff",
+    ],
+)
 def test_anything_else_is_named(record: bytes) -> None:
     with pytest.raises(ValueError):
         read(record)

@@ -110,7 +110,7 @@ def test_what_the_kernel_drops_is_counted_and_told() -> None:
     assert figures["packets_total"] + figures["dropped_kernel_total"] == 3000
     (flow,), (summary,) = scene["flow"], scene["summary"]
     assert flow["pcap"]["packets"] == figures["packets_total"]
-    assert summary["pcap"]["dropped"] == figures["dropped_total"]
+    assert summary["pcap"]["dropped"] == figures["dropped_kernel_total"] + figures["dropped_total"]
 
 
 def test_an_interface_goes_down_and_comes_back_and_goes_away() -> None:

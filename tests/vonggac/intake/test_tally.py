@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vonggac.event import Bad, Event
-from vonggac.health.measure import read
+from vonggac.health.measure import Measure, Own, read
 from vonggac.intake.inlet import Delivery, Inlet
 from vonggac.intake.tally import Tally
 from vonggac.people.units import Unit, Units
@@ -222,5 +222,20 @@ def test_whatever_comes_is_counted_and_written(docs: list[dict[str, Any]]) -> No
     tally.take(AT)
     seen(tally, *(Event("x", doc) for doc in docs), failed=1)
     found = [read(one) for one in tally.take(later(10))]
-    assert sum(one.events for one in found if one) == len(docs)
-    assert sum(one.failed for one in found if one) == 1
+    assert sum(one.events for one in found if isinstance(one, Measure)) == len(docs)
+    assert sum(one.failed for one in found if isinstance(one, Measure)) == 1
+
+
+def test_the_beat_carries_what_the_service_says_of_itself() -> None:
+    tally = Tally()
+    asked: list[int] = []
+
+    def own() -> Own:
+        asked.append(1)
+        return Own(disk=0.5)
+
+    tally.take(AT, own)
+    assert tally.take(AT, own) == ()
+    (beat,) = tally.take(later(10), own)
+    assert read(beat) == Own(disk=0.5)
+    assert len(asked) == 2, "only when a beat is due"

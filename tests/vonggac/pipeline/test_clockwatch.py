@@ -26,3 +26,12 @@ def test_it_is_said_once() -> None:
     watch.look(AT, 100.0)
     assert watch.look(AT - timedelta(hours=1), 101.0)
     assert not watch.look(AT - timedelta(hours=1) + timedelta(seconds=1), 102.0)
+
+
+def test_how_far_it_was_set_is_taken_once() -> None:
+    watch = Clockwatch()
+    watch.look(AT, 100.0)
+    watch.look(AT - timedelta(hours=1), 100.0)
+    watch.look(AT - timedelta(minutes=50), 101.0)
+    assert watch.take() == -3_001
+    assert watch.take() == 0

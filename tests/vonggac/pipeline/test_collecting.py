@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import orjson
@@ -12,6 +12,7 @@ import pytest
 
 from connectors.embedded_log import EmbeddedLog
 from vonggac.event import Bad
+from vonggac.health.measure import Own, read
 from vonggac.intake.inlet import Delivery, Inlet, Intake
 from vonggac.intake.tally import Tally
 from vonggac.people.units import Units
@@ -22,6 +23,7 @@ from vonggac.pipeline.turning import Life
 from vonggac.testing import make_event
 
 AT = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class Sender:
@@ -74,7 +76,8 @@ class Running:
         tally = Tally()
         inlet = Inlet(Units(()), tally, lambda: AT)
         task = self.log.join("collect", (), 0, 1)
-        self.collect = Collect(task, inlet, tally, intakes, self.life, lambda: AT, self.log.room)
+        own = lambda: Own(disk=0.5)  # noqa: E731
+        self.collect = Collect(task, inlet, tally, intakes, self.life, lambda: AT, self.log.room, own)
         self.thread = threading.Thread(target=self.collect.run)
         self.thread.start()
 
@@ -144,3 +147,33 @@ def test_what_was_read_before_the_end_is_committed(tmp_path: Path) -> None:
     service.end()
     assert service.messages() == ["late"]
     assert service.messages("dead") == ["x: 1: why"]
+
+
+def test_the_beat_says_what_each_intake_lost_since_the_last(tmp_path: Path) -> None:
+    class Losing(Sender):
+        kernel, ours = 5, 2
+
+        def figures(self) -> Mapping[str, float]:
+            return {"dropped_kernel_total": self.kernel, "dropped_total": self.ours}
+
+    losing, well = Losing(), Sender()
+    well.name = "well"
+    now = [AT]
+    log = EmbeddedLog(tmp_path / "log")
+    tally = Tally()
+    inlet = Inlet(Units(()), tally, lambda: AT)
+    life = Life(Page.create(page_of(tmp_path, "collect-0")))
+    task = log.join("collect", (), 0, 1)
+    task.start()
+    own = lambda: Own(disk=0.5)  # noqa: E731
+    collect = Collect(task, inlet, tally, [losing, well], life, lambda: now[0], log.room, own)
+    collect._turn(0)
+    losing.kernel = 12
+    for _ in range(2):
+        now[0] += timedelta(seconds=10)
+        collect._turn(0)
+    task.close()
+    beats = [read(line) for batch in log.tail(("health",), LONG_AGO, wait_s=0) for line in batch.records]
+    lost = [one.lost for one in beats if isinstance(one, Own)]
+    assert lost == [{"sender": (5, 2)}, {"sender": (7, 0)}, {}]
+    assert [one.clock for one in beats if isinstance(one, Own)] == [0, 10, 10], "nobody's clock runs like this"

@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from connectors.embedded_log import EmbeddedLog
+from vonggac.event import Bad
 from vonggac.logport import Out, Positions
 from vonggac.pipeline.healthtask import Health
 from vonggac.pipeline.pages import Page, page_of
@@ -45,12 +47,14 @@ class Kept:
 
     def __init__(self) -> None:
         self.saved: tuple[bytes, Positions] | None = None
+        self.refuses: list[Bad] = []
 
     def load(self) -> tuple[bytes, Positions] | None:
         return self.saved
 
-    def save(self, snapshot: bytes, positions: Positions, rows: Sequence[Any]) -> None:
+    def save(self, snapshot: bytes, positions: Positions, rows: Sequence[Any]) -> Sequence[Bad]:
         self.saved = snapshot, dict(positions)
+        return self.refuses
 
 
 class World:
@@ -70,8 +74,8 @@ class World:
         life.drain.set()
         Health(self.log.join("health", ("health",), 0, 1), Counts(), self.ledger, life).run()
 
-    def alerts(self) -> list[bytes]:
-        found = self.log.tail(("alerts",), datetime(2000, 1, 1, tzinfo=UTC), wait_s=0)
+    def alerts(self, topic: str = "alerts") -> list[bytes]:
+        found = self.log.tail((topic,), datetime(2000, 1, 1, tzinfo=UTC), wait_s=0)
         return [record for batch in found for record in batch.records]
 
 
@@ -99,3 +103,13 @@ def test_a_death_between_alert_and_memory_tells_nothing_twice(world: World) -> N
     with pytest.raises(KeyboardInterrupt):
         world.run()
     assert world.alerts() == [b'{"alert": 3}'], "folded again, with its alerts held back"
+
+
+def test_a_row_that_contradicts_one_that_stands_is_owed_to_the_dead(world: World) -> None:
+    world.ledger.refuses = [Bad("health.sqlite", "2026-03-01, fw1", "another row for this day", b'{"events": 7}')]
+    world.send(b"1")
+    world.run()
+    (dead,) = map(orjson.loads, world.alerts("dead"))
+    assert dead["message"] == "health.sqlite: 2026-03-01, fw1: another row for this day"
+    assert dead["event"]["original"] == '{"events": 7}'
+    assert dead["vonggac"]["task"] == "health"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,12 @@ from connectors.embedded_log import EmbeddedLog
 from connectors.embedded_store import EmbeddedStore
 from vonggac.event import Bad
 from vonggac.logport import Batch, Out, Positions
+from vonggac.pipeline import storing
 from vonggac.pipeline.pages import Page, page_of
 from vonggac.pipeline.storing import Keeping, Store
 from vonggac.pipeline.turning import Life
 from vonggac.query import Query
+from vonggac.storeport import Stop
 from vonggac.testing import make_event
 
 NOW = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
@@ -121,8 +124,20 @@ class House:
     def __init__(self, free: float) -> None:
         self.free = free
 
-    def merge(self) -> int:
-        return 0
+        self.asked: list[int] = []
+        self.tidied = 0
+        self.small = 0
+
+    def merge(self, least: int, stop: Stop) -> int:
+        self.asked.append(least)
+        self.small -= (joined := self.small // 2)
+        return joined
+
+    def damaged(self) -> int:
+        return 3
+
+    def tidy(self) -> None:
+        self.tidied += 1
 
     def free_share(self) -> float:
         return self.free
@@ -140,4 +155,45 @@ def test_a_short_disk_brings_retention_forward_down_to_the_floor(world: World, f
     store = Asked(world.folder / "store")
     task = world.log.join("store", ("events",), 0, 1)
     Store(task, store, world.life, Keeping(400, 365), lambda: NOW, House(free)).drop()
+    assert world.life.figures["retention_short"] == (free < 0.1)
     assert asked == [NOW - timedelta(days=days)]
+
+
+def working(world: World, house: House, until: Callable[[], bool]) -> None:
+    """Let the task run, undisturbed, until something holds."""
+    task = world.log.join("store", ("events",), 0, 1)
+    thread = threading.Thread(target=Store(task, world.store, world.life, Keeping(400, 365), lambda: NOW, house).run)
+    thread.start()
+    while not until():
+        assert thread.is_alive()
+        time.sleep(0.01)
+    world.life.drain.set()
+    thread.join(30)
+    assert not thread.is_alive()
+
+
+def test_what_is_joined_is_joined_one_group_at_a_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storing, "_MERGE_S", 0.01)
+    monkeypatch.setattr(storing, "_MORE_S", 0.01)
+    house = House(0.5)
+    house.small = 40
+    working(world, house, lambda: house.small == 1)
+    assert set(house.asked) == {16}, "few small files wait for others"
+    assert world.life.figures["merged_total"] == 39
+    assert world.life.figures["damaged_files"] == 3
+    assert house.tidied == 1
+
+
+def test_once_an_hour_all_small_files_are_joined(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storing, "_MERGE_S", 0.0)
+    monkeypatch.setattr(storing, "_DROP_S", 1.0)
+    house = House(0.5)
+    working(world, house, lambda: {2, 16} <= set(house.asked))
+
+
+def test_nothing_is_joined_at_the_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storing, "_MERGE_S", -1.0)
+    house = House(0.5)
+    world.send("events", "a")
+    world.run(house=house)
+    assert house.asked == []

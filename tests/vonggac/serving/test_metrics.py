@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
+from vonggac.pipeline.pages import State
 from vonggac.serving.metrics import KNOWN, exposition, labelled
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -53,6 +54,10 @@ def test_numbers_beyond_numbers() -> None:
     assert found["vonggac_x", (("role", "a"),)] == math.inf
     assert found["vonggac_y", (("role", "a"),)] == -math.inf
     assert math.isnan(found["vonggac_z", (("role", "a"),)])
+
+
+def test_a_number_with_a_name_is_its_number() -> None:
+    assert read(exposition({"a": {"state": State.READY}}))["vonggac_state", (("role", "a"),)] == 1
 
 
 def test_a_name_that_cannot_be_read_costs_only_itself() -> None:
