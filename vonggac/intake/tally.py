@@ -18,7 +18,6 @@ from vonggac.intake._shape import NAMES, names
 
 _TIMES: Final = 5  # event times looked at, a slot and source
 _CANONICAL: Final = 27  # characters of `2026-03-01T01:02:03.000000Z`, as our collectors write times
-_CANONICAL: Final = 27  # characters of `2026-03-01T01:02:03.000000Z`, as our collectors write times
 _SHAPES: Final = 2  # events whose fields are looked at, a slot and source
 _SHAPE_SLOTS: Final = 60  # a shape is told every ten minutes
 _IDLE_SLOTS: Final = 8_640  # a source not seen for a day gives its place to a new one, when the table is full
