@@ -197,3 +197,18 @@ def test_nothing_is_joined_at_the_end(world: World, monkeypatch: pytest.MonkeyPa
     world.send("events", "a")
     world.run(house=house)
     assert house.asked == []
+
+
+def test_a_join_in_hand_is_given_up_when_the_task_is_to_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storing, "_MERGE_S", 0.0)
+
+    class Long(House):
+        def merge(self, least: int, stop: Stop) -> int:
+            self.asked.append(least)
+            while not stop.is_set():
+                time.sleep(0.01)
+            return 0
+
+    house = Long(0.5)
+    working(world, house, lambda: bool(house.asked))
+    assert len(house.asked) == 1
