@@ -1,6 +1,6 @@
 """Shared pages: what a role tells the supervisor and the metrics about itself, through a small file mapped by both.
 
-    offset  what, little-endian
+    offset  what, in the byte order of the machine
          0  b"VGPAGE01"
          8  u64 heartbeat: CLOCK_MONOTONIC, ns; the same clock in every process of the machine
         16  u64 state: 0 starting, 1 ready, 2 draining, 3 stopped
@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import mmap
 import os
-import struct
 import time
 from collections.abc import Mapping
 from enum import IntEnum
@@ -28,8 +27,7 @@ import orjson
 SIZE: Final = 64 << 10
 _MAGIC: Final = b"VGPAGE01"
 _WORK, _FIGURES = 32, 4096
-_U64: Final = struct.Struct("<Q")
-_TEXT: Final = struct.Struct("<QQ")
+_TEXT: Final = 16  # bytes before a text: its sequence number and length
 
 
 class State(IntEnum):
@@ -50,6 +48,8 @@ class Page:
         if self._map[:8] != _MAGIC:
             msg = f"{path}: not a page of this version"
             raise ValueError(msg)
+        # each number in one store: struct.pack_into clears its bytes first, and who looked then saw no heartbeat, 0
+        self._numbers = memoryview(self._map).cast("Q")
 
     @classmethod
     def create(cls, path: Path) -> Page:
@@ -72,14 +72,14 @@ class Page:
     def work(self, what: str) -> None:
         """Say what is in hand; empty = nothing."""
         self.beat()
-        self._write(_WORK, what.encode()[: _FIGURES - _WORK - _TEXT.size])
+        self._write(_WORK, what.encode()[: _FIGURES - _WORK - _TEXT])
 
     def publish(self, figures: Mapping[str, float], notes: Mapping[str, Any] | None = None) -> None:
         """Show figures (metric name with labels: number) and notes (JSON values). What does not fit is left out."""
         self.beat()
         text = orjson.dumps({"figures": figures, "notes": notes or {}})
         kept = list(figures.items())
-        while len(text) > SIZE - _FIGURES - _TEXT.size:
+        while len(text) > SIZE - _FIGURES - _TEXT:
             kept = kept[: len(kept) // 2]
             shown = {**dict(kept), "figures_left_out": len(figures) - len(kept)}
             text = orjson.dumps({"figures": shown, "notes": {}})
@@ -121,14 +121,14 @@ class Page:
 
     def close(self) -> None:
         """Let go of the mapping."""
+        self._numbers.release()
         self._map.close()
 
     def _put(self, at: int, value: int) -> None:
-        _U64.pack_into(self._map, at, value)
+        self._numbers[at // 8] = value
 
     def _get(self, at: int) -> int:
-        value: int = _U64.unpack_from(self._map, at)[0]
-        return value
+        return self._numbers[at // 8]
 
     def _write(self, at: int, text: bytes) -> None:
         sequence = self._get(at) | 1
@@ -139,7 +139,7 @@ class Page:
 
     def _read(self, at: int) -> bytes:
         for _ in range(1_000):
-            sequence, length = _TEXT.unpack_from(self._map, at)
+            sequence, length = self._get(at), self._get(at + 8)
             text = bytes(self._map[at + 16 : at + 16 + min(length, SIZE)])
             if not sequence & 1 and sequence == self._get(at):
                 return text

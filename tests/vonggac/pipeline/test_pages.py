@@ -66,3 +66,22 @@ def test_the_heartbeat_is_that_of_every_process(tmp_path: Path) -> None:
     script = "import sys, pathlib; from vonggac.pipeline.pages import Page; Page.create(pathlib.Path(sys.argv[1]))"
     subprocess.run([sys.executable, "-c", script, path], check=True, cwd=Path(__file__).parents[3])
     assert 0 <= Page(path).age_s < 60
+
+
+def test_a_heartbeat_is_never_seen_half_written(tmp_path: Path) -> None:
+    path = page_of(tmp_path, "collect-0")
+    script = (
+        "import sys, pathlib; from vonggac.pipeline.pages import Page; page = Page.create(pathlib.Path(sys.argv[1]))\n"
+        "print(flush=True)\nwhile not sys.stdin.closed: page.beat()"
+    )
+    command = [sys.executable, "-c", script, str(path)]
+    root = Path(__file__).parents[3]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=root) as writer:
+        try:
+            assert writer.stdout is not None
+            writer.stdout.readline()
+            page = Page(path)
+            seen = [page.age_s for _ in range(300_000)]  # written by struct.pack_into, one in twenty was the uptime
+        finally:
+            writer.kill()
+    assert [age for age in seen if age > 60] == []
