@@ -133,11 +133,10 @@ def _login(
 
 def _map(doc: dict[str, Any], pairs: Mapping[str, str], table: Mapping[str, str]) -> None:
     for name, value in pairs.items():
-        path = table.get(name)
-        if path is None or value in ("-", "N/A", "?"):
-            continue
-        change = _CONVERT.get(path)
-        put(doc, path, change(value) if change else value)
+        if name in table and value not in _NOTHING:
+            path = table[name]
+            change = _CONVERT.get(path)
+            put(doc, path, change(value) if change else value)
 
 
 _SSH_LOGIN: Final = re.compile(
@@ -155,6 +154,7 @@ _SUDO: Final = re.compile(r" *(\S+) : (.*)", re.S)
 _SU: Final = re.compile(r"(FAILED SU )?\(to \S+\) (\S+) on ")
 _CRON: Final = re.compile(r"\((\S+)\) CMD \((.*)\)$", re.S)
 _ACCOUNT: Final = re.compile(r"new (user|group): name=([^,\s]+)")
+_NOTHING: Final = frozenset(("-", "N/A", "?"))
 _UFW: Final = re.compile(r"\[UFW (\w+)\]")
 _PAM_SESSION: Final = re.compile(r"session (opened|closed) for user ([^\s(]+)")
 _PROGRAMS: Final[dict[str, Callable[[dict[str, Any], str, dict[str, Any]], bool]]] = {

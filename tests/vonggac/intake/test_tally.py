@@ -140,6 +140,20 @@ def test_a_time_that_is_none_is_left_out(tally: Tally, time: Any) -> None:
     assert "newest" not in told(tally, later(10))[0]
 
 
+@pytest.mark.parametrize(
+    "time",
+    [
+        "2026-03-01T07:59:58.999999Z",
+        "2026-03-01T14:59:58.999999+07:00",
+        "2026-W09-7T07:59:58.123456Z",
+        "20260301T075958Z",
+    ],
+)
+def test_the_newest_time_is_told_in_one_form(tally: Tally, time: str) -> None:
+    seen(tally, event(time=time))
+    assert told(tally, later(10))[0]["newest"] == "2026-03-01T07:59:58Z"
+
+
 def test_which_fields_came_is_told_every_ten_minutes(tally: Tally) -> None:
     for slot in range(60):
         seen(tally, *(event(event__code="4624", winlog={"event_data": {"A": {"deep": 1}}}) for _ in range(9)))

@@ -22,6 +22,17 @@ def test_the_first_of_a_doubled_name_counts() -> None:
     assert key_values("user=an user=root") == {"user": "an"}
 
 
+PIECES = st.sampled_from(
+    ["a", "B1", "_x", "=", " ", "\t", ",", ";", '"', "\\", "]", "é", "1", "x.y", "a-b", "\x1c", "ｘ"]
+)
+
+
+@given(st.lists(PIECES, max_size=14).map("".join))
+def test_pairs_of_a_short_line_are_those_of_a_long_one(text: str) -> None:
+    """Short and plain lines are taken apart by quicker ways; a line too long for these begins the same."""
+    assert key_values(text) == key_values(f"{text} {'|' * 3_000}")
+
+
 def test_cef() -> None:
     assert cef(r"<1>CEF:0|V|P \| Q|1|100|Log in|5|src=192.0.2.1 msg=two words \= one cs1Label=x y") == {
         "version": "0",
@@ -59,6 +70,9 @@ def test_json_too_deep_to_be_written_again_is_left_in_the_message(depth: int) ->
         ("fe80::1%eth0", "fe80::1"),
         ("cafe.de", None),
         ("999.1.1.1", None),
+        ("192.0.02.1", None),
+        ("192.0.2.1\n", None),
+        ("192.0.2.٣", None),
         ("x" * 100_000, None),
         ("", None),
     ],
