@@ -106,7 +106,10 @@ class Every:
 
     def holds(self, view: View) -> bool:
         """Say whether all parts match."""
-        return all(part.holds(view) for part in self.parts)
+        for part in self.parts:  # noqa: SIM110  a generator costs as much as a test
+            if not part.holds(view):
+                return False
+        return True
 
     def note(self, view: View, into: dict[str, Any]) -> None:
         """Add what matched in each."""
@@ -122,7 +125,10 @@ class Some:
 
     def holds(self, view: View) -> bool:
         """Say whether one part matches."""
-        return any(part.holds(view) for part in self.parts)
+        for part in self.parts:  # noqa: SIM110
+            if part.holds(view):
+                return True
+        return False
 
     def note(self, view: View, into: dict[str, Any]) -> None:
         """Add what matched in those that did."""
@@ -161,8 +167,11 @@ class Item:
 
     def holds(self, view: View) -> bool:
         """Say whether the values match as the item links them."""
-        link = all if self.every else any
-        return link(test(view, self.field) for test in self.tests) != self.negated
+        field, every = self.field, self.every
+        for test in self.tests:
+            if test(view, field) is not every:  # this value decides
+                return every is self.negated
+        return every is not self.negated
 
     def note(self, view: View, into: dict[str, Any]) -> None:
         """Add the field's values, or the string that has the keyword."""
@@ -348,7 +357,11 @@ def _text_test(value: str, chain: Sequence[str], cased: bool, *, keyword: bool, 
     tests = [matcher(draft, "exact" if cased else "fold") for draft in drafts]
 
     def test(view: View, field: str | None) -> bool:
-        return any(match(text) for form, match in tests for text in view.texts(field, form))
+        for form, match in tests:
+            for text in view.texts(field, form):
+                if match(text):
+                    return True
+        return False
 
     return test
 
