@@ -44,6 +44,7 @@ EXAMINE: Final = "examine"  # in the state folder: copies of files that wait for
 _MERGE_S: Final = 2.0
 _DAY_S: Final = 86_400.0
 _log = logging.getLogger(__name__)
+_SHOWN: Final = 20  # refused rules
 YEAR: Final = 365  # days: what NĐ 333 asks for
 
 
@@ -87,6 +88,8 @@ def roles_of(settings: Settings, chosen: Sequence[str], alerts: str) -> list[Rol
     for name in chosen:
         count = workers if name == "detect" else 1
         of_role = {key: value for key, value in told.items() if key in _SECTIONS[name]}
+        if name == "collect":
+            of_role["run"] = {"drill": settings.run.drill}  # how many workers there are is nothing to listeners
         spec: dict[str, Any] = {"settings": of_role, "lang": language(), "stamp": _stamp(settings, name)}
         if name == "desk":
             spec["alerts"] = alerts
@@ -138,10 +141,23 @@ def detect(settings: Settings, life: Life, worker: int, workers: int, sifter: Si
     files = [one.files for one in built if one.files is not None]
     life.figures["rules_loaded"] = sum(one.loaded for one in built)
     life.figures["rules_refused"] = sum(len(one.refused) for one in built)
+    if worker == 0:
+        _say_refused(built)
     digests = [one.digest for one in events] + [one.digest for one in files]
     rules = ".".join(one[:16] for one in digests)
     task = event_log(settings).join(detecting.GROUP, ("events",), worker, workers, rules=rules)
     return detecting.Detect(task, events, files, settings.folder / EXAMINE, life, sifter).run
+
+
+def _say_refused(built: Sequence[Built]) -> None:
+    """Name the rules that do not run: at the start, and after each reload."""
+    refused = [one for each in built for one in each.refused]
+    for one in refused[:_SHOWN]:
+        _log.warning("%s:%d: rule refused: %s", one.path, one.line, one.reason)
+    if len(refused) > _SHOWN:
+        _log.warning(
+            "… and %d more refused rules: `vonggac check` and `vonggac rules check PATH`", len(refused) - _SHOWN
+        )
 
 
 def store(settings: Settings, life: Life, sifter: Sifter | None) -> Callable[[], None]:

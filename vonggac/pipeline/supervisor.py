@@ -74,6 +74,7 @@ class _History:
     place: str = ""  # what it last died on
     deaths: int = 0  # there, in a row
     suspects: str = ""
+    before: Role | None = None  # what it was told before the last reload, until it does its work with the new
 
 
 class Supervisor:
@@ -163,7 +164,19 @@ class Supervisor:
                 continue
             if status == UNUSABLE and not self._told_ready:
                 return 2
+            if status == UNUSABLE and self._took_back(child):
+                continue
             self._died(child, status)
+
+    def _took_back(self, child: _Child) -> bool:
+        """After a reload: a role that cannot run with what it is told now goes on with what it was told before."""
+        history = self._histories[child.role.instance]
+        if history.before is None:
+            return False
+        _log.error("the new settings are refused by %s (see above): the old ones stay", child.role.instance)
+        self._roles = [history.before if one.instance == child.role.instance else one for one in self._roles]
+        history.before, history.again_at = None, 0.0
+        return True
 
     def _other(self, child: _Child) -> bool:
         return any(one.role.instance == child.role.instance for one in self._children.values())
@@ -205,6 +218,7 @@ class Supervisor:
             state = child.page.state
             if state is State.READY and not child.ready:
                 child.ready = True
+                self._histories[child.role.instance].before = None
                 self._relieve(child)
             if child.page.age_s > (STUCK_S if state is not State.STARTING else _START_S):
                 _log.error("%s: no sign of life for %.0f s: ended", child.role.instance, child.page.age_s)
@@ -233,10 +247,11 @@ class Supervisor:
         for role in roles:
             if old.get(role.instance) == role:
                 continue
+            history = self._histories.setdefault(role.instance, _History())
+            history.before, history.pause, history.again_at = old.get(role.instance), _BACK_OFF_S[0], 0.0
             if role.name == "detect":
                 self._start(role)  # beside the old one, which is relieved when this one is ready
                 continue
-            self._histories.setdefault(role.instance, _History())
             for child in self._children.values():
                 if child.role.instance == role.instance:
                     self._ask(child)

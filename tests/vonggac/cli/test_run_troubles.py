@@ -135,6 +135,34 @@ def test_rules_that_cannot_be_read_leave_the_old_ones(service: Service, tmp_path
     assert service.stop() == 0
 
 
+def test_settings_that_only_a_role_can_judge_are_taken_back(service: Service, tmp_path: Path) -> None:
+    """On SIGHUP: the listeners' address cannot be used; the service goes on with the old one and says so."""
+    toml = tmp_path / "vonggac.toml"
+    listen = service.environ.pop("VONGGAC_SYSLOG__LISTEN")
+    toml.write_text(f'[syslog]\nlisten = "{listen}"\n')
+    service.environ["VONGGAC_CONFIG"] = str(toml)
+    service.start()
+    assert service.process is not None
+    toml.write_text('[syslog]\nlisten = "5514"\n')
+    service.process.send_signal(signal.SIGHUP)
+    service.until(lambda: "the new settings are refused by collect-0" in service.err)
+    assert "syslog.listen: '5514'" in service.err
+    service.until(lambda: "collect-0" in service.pids())
+    service.tcp(SSH.format(1))
+    service.until(lambda: len(service.shown()) == 1)
+    assert service.stop() == 0
+
+
+def test_rules_that_do_not_run_are_named_at_the_start(service: Service, tmp_path: Path) -> None:
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "bad.yml").write_text(RULE.replace("condition: keywords", "condition: nothing"))
+    service.environ["VONGGAC_RULES__PACKS"] = str(tmp_path / "rules")
+    service.start()
+    assert "bad.yml" in service.err
+    assert "rule refused" in service.err
+    assert service.stop() == 0
+
+
 def test_a_record_that_ends_the_detect_process_is_put_aside(service: Service, tmp_path: Path) -> None:
     """A segmentation fault on one record: after three deaths it is found, goes to `dead`, and all others are judged."""
     (tmp_path / "sitecustomize.py").write_text(DEADLY)

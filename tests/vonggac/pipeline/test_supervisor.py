@@ -202,6 +202,25 @@ def test_sighup_replaces_what_is_told_something_else(start: Callable[..., Runnin
     assert service.end() == 0
 
 
+@pytest.mark.parametrize("role", ["detect", "store"])
+def test_new_settings_that_a_role_cannot_run_with_are_taken_back(
+    start: Callable[..., Running], tmp_path: Path, role: str
+) -> None:
+    (tmp_path / role).write_text("if spec['stamp'] == 7: sys.exit(78)")
+    service = start("detect,store")
+    service.ready()
+    (tmp_path / "reload").write_text("7")
+    service.process.send_signal(signal.SIGHUP)
+    until(lambda: "the old ones stay" in (tmp_path / "err").read_text())
+    until(lambda: role == "detect" or service.log.count("store start 0 ") == 2)
+    starts = [line for line in service.log if line.startswith(f"{role} start")]
+    assert starts == [f"{role} start 0 ", f"{role} start 7 "] + [f"{role} start 0 "] * (role == "store")
+    (tmp_path / "reload").write_text("8")
+    service.process.send_signal(signal.SIGHUP)
+    until(lambda: f"{role} start 8 " in service.log)
+    assert service.end() == 0
+
+
 def test_what_is_left_to_it_is_reaped(start: Callable[..., Running], tmp_path: Path) -> None:
     """As PID 1 it gets orphans: here a role leaves one behind."""
     (tmp_path / "collect").write_text(
