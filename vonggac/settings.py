@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tomllib
 from collections.abc import Mapping
@@ -205,10 +206,15 @@ def load(file: str | None, environ: Mapping[str, str], overrides: Mapping[str, A
     for key, given in (overrides or {}).items():
         _set(tree, key, given)
     try:
-        return msgspec.convert(tree, Settings, strict=False)
+        settings = msgspec.convert(tree, Settings, strict=False)
     except msgspec.ValidationError as error:
         msg = f"{file or 'environment'}: {error}"
         raise SettingsError(msg) from error
+    for key in known:
+        if _value(settings, key) == math.inf:  # no number of JSON, in which each role is told its settings
+            msg = f"{file or 'environment'}: {key}: a finite number is wanted, not inf"
+            raise SettingsError(msg)
+    return settings
 
 
 def keys() -> tuple[str, ...]:
@@ -225,13 +231,19 @@ def shown(settings: Settings) -> dict[str, Any]:
     """Give what is in force, key by key, secrets masked."""
     found: dict[str, Any] = {}
     for key in keys():
-        value: Any = settings
-        for part in key.split("."):
-            value = getattr(value, part)
+        value = _value(settings, key)
         secret = key.endswith(_SECRET) and value
         found[key] = "***" if secret else msgspec.to_builtins(value)
     found["data"] = os.fsencode(settings.folder).decode("utf-8", "backslashreplace")
     return found
+
+
+def _value(settings: Settings, key: str) -> Any:
+    """Give the value of a key such as `rules.packs`."""
+    value: Any = settings
+    for part in key.split("."):
+        value = getattr(value, part)
+    return value
 
 
 def _keys(of: type, prefix: str) -> list[str]:

@@ -64,3 +64,9 @@ def test_an_empty_section_says_nothing(tmp_path: Path) -> None:
     file = tmp_path / "vonggac.toml"
     file.write_text("[rules]\n# packs = []\n[rules.expand]\n[scan]\n")
     assert load(str(file), {}) == load(None, {})
+
+
+@pytest.mark.parametrize("value", ["inf", "nan"])
+def test_a_number_without_end_is_refused_by_name(value: str) -> None:
+    with pytest.raises(SettingsError, match=r"log\.keep_hours"):
+        load(None, {"VONGGAC_LOG__KEEP_HOURS": value})

@@ -55,19 +55,23 @@ class Server:
         self._connections: dict[asyncio.Task[None], Connection] = {}
 
     def bind(self) -> None:
-        """Take the address; raises OSError."""
-        family, kind, _, _, address = socket.getaddrinfo(
-            self._host, self._port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind)
+        """Take the address; raises OSError that names it."""
         try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.setblocking(False)
-            listener.bind(address)
-            listener.listen(1_024)  # beyond `connections` too: those are told so, not left to wait
-        except OSError:
-            listener.close()
-            raise
+            family, kind, _, _, address = socket.getaddrinfo(
+                self._host, self._port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            )[0]
+            listener = socket.socket(family, kind)
+            try:
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                listener.setblocking(False)
+                listener.bind(address)
+                listener.listen(1_024)  # beyond `connections` too: those are told so, not left to wait
+            except OSError:
+                listener.close()
+                raise
+        except (OSError, UnicodeError) as error:  # a host's name may be none
+            msg = f"http {self._host}:{self._port}: {getattr(error, 'strerror', None) or error}"
+            raise OSError(msg) from error
         self._listener = listener
 
     @property

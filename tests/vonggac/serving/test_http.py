@@ -314,6 +314,6 @@ def test_stop_lets_what_is_in_hand_end() -> None:
         socket.create_connection(address, timeout=1)
 
 
-def test_an_address_in_use_is_said_at_once() -> None:
-    with serving() as server, pytest.raises(OSError):
+def test_an_address_in_use_is_said_at_once_and_named() -> None:
+    with serving() as server, pytest.raises(OSError, match=rf"http 127\.0\.0\.1:{server.address[1]}: Address already"):
         Server("127.0.0.1", server.address[1], echo).bind()
