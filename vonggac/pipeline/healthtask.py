@@ -74,7 +74,7 @@ class Health:
             self._fold.restore(loaded[0])
             self._at = dict(loaded[1])
             self._task.seek(self._at)
-        saved = time.monotonic()
+        saved = -_SAVE_S  # the first soon, so that people see something
         while not self._life.stop.is_set():
             draining = self._life.drain.is_set()
             batches = poll(self._task, self._life, 0 if draining else 0.25, 1 << 20)
