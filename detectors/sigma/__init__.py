@@ -49,8 +49,8 @@ class Sigma:
     def judge(self, events: Sequence[Event]) -> Iterator[Alert]:
         """Yield the alerts of the events, in their order, an event's in the order of the rules."""
         for event in events:
-            sources = sources_of(event)
             view = View(event)
+            sources = sources_of(event, view.windows)
             for rule in self.rules_for(sources):
                 if rule.node.holds(view):
                     matched: dict[str, object] = {}

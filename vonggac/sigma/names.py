@@ -30,11 +30,17 @@ Lookup = Callable[[str], Values]
 
 def lookup_of(doc: Mapping[str, Any]) -> Lookup:
     """Give the function that finds an event's values by Sigma name."""
-    if isinstance(winlog := doc.get("winlog"), dict):
-        return Windows(winlog, doc).values
+    if (windows := windows_of(doc)) is not None:
+        return windows.values
     if isinstance(audit := doc.get("auditd"), dict):
         return _Auditd(audit, doc).values
     return _Other(doc).values
+
+
+def windows_of(doc: Mapping[str, Any]) -> Windows | None:
+    """Give the names of a Windows event; None when it is none."""
+    winlog = doc.get("winlog")
+    return Windows(winlog, doc) if isinstance(winlog, dict) else None
 
 
 def walk(value: Any, name: str) -> Values:

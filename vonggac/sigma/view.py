@@ -10,7 +10,7 @@ from typing import Any, Final
 import orjson
 
 from vonggac.event import Event, fold
-from vonggac.sigma.names import Values, lookup_of, vendor_objects
+from vonggac.sigma.names import Lookup, Values, lookup_of, vendor_objects, windows_of
 
 _DASHES = str.maketrans("/\u2013\u2014\u2015", "----")
 _LARGEST = 10**300  # numbers beyond it are not written out: Python refuses above 4,300 digits
@@ -19,13 +19,15 @@ _LARGEST = 10**300  # numbers beyond it are not written out: Python refuses abov
 class View:
     """One event as rules see it; remembers what was asked, so that a thousand rules cost one look each."""
 
-    __slots__ = ("_lookup", "_strings", "_texts", "_values", "empty_is_null", "event")
+    __slots__ = ("_lookup", "_strings", "_texts", "_values", "empty_is_null", "event", "windows")
 
     def __init__(self, event: Event) -> None:
         self.event = event
         #: an empty element of a Windows event counts as null
         self.empty_is_null = "winlog" in event.doc
-        self._lookup = lookup_of(event.doc)
+        #: a Windows event's names, for `sources_of` too
+        self.windows = windows_of(event.doc)
+        self._lookup: Lookup = self.windows.values if self.windows else lookup_of(event.doc)
         self._values: dict[str, Values] = {}
         self._texts: dict[tuple[str | None, str], tuple[str, ...]] = {}
         self._strings: tuple[str, ...] | None = None
