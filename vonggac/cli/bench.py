@@ -72,16 +72,25 @@ def bench_log(context: Context, paths: tuple[str, ...], events: int, runs: int) 
     _speeds(context, "log", paths, events, runs, ("written_a_second", "read_a_second", "commit_ms", "commit_p99_ms"))
 
 
-@bench.command("store", help=_("Events from the log's batches to searchable, synced files."),
-               epilog="vonggac bench store --json")  # fmt: skip
+@bench.command("store", help=_("Events from the log's batches to searchable, synced files; and how it answers."),
+               epilog="vonggac bench store --search 5000000 --json")  # fmt: skip
 @click.argument("paths", nargs=-1, metavar="[PATH…]")
 @click.option("--events", type=click.IntRange(1_000), default=200_000, help=_("how many, a run"))
 @click.option("--runs", type=click.IntRange(1, 100), default=5, help=_("how often each figure is taken"))
+@click.option("--search", type=click.IntRange(10_000), metavar="N", help=_("ask questions of a store of N events"))
 @click.pass_obj
-def bench_store(context: Context, paths: tuple[str, ...], events: int, runs: int) -> None:
-    """Print what the store takes."""
-    figures = ("saved_a_second", "cpu_us_an_event", "merge_us_an_event", "stored_an_event", "rss_mb")
-    _speeds(context, "store", paths, events, runs, figures)
+def bench_store(context: Context, paths: tuple[str, ...], events: int, runs: int, search: int | None) -> None:
+    """Print what the store takes, or how long its answers take."""
+    if search is None:
+        figures = ("saved_a_second", "cpu_us_an_event", "merge_us_an_event", "stored_an_event", "rss_mb")
+        _speeds(context, "store", paths, events, runs, figures)
+        return
+    module = importlib.import_module("connectors._benchsearch")
+    records = _records(paths) if paths else _traffic.records(50_000)
+    context.data.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="vonggac-bench-", dir=context.data) as folder:
+        found: dict[str, list[float]] = module.bench_search(Path(folder), records, search, runs)
+    _show(context, [_figure(f"search: {name}", took, "ms") for name, took in found.items()])
 
 
 @bench.command("pipeline", help=_("The whole service under load: syslog and files in, alerts and stored events out."),
