@@ -61,4 +61,4 @@ def test_the_whole_service_is_loaded_and_counted(vonggac: Command) -> None:
     figures = ran.rows[0]["figures"]
     assert (figures["lost"], figures["alerts_doubled"]) == (0, 0)
     assert figures["alerts_seen"] == figures["alerts_expected"] > 10
-    assert figures["stored"] >= 900
+    assert figures["stored"] >= 700, "both senders sent"
