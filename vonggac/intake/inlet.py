@@ -22,6 +22,7 @@ from vonggac.people.units import Units
 
 EVENTS: Final = "events"
 ROOM: Final = 24 << 20  # bytes of records that wait for a commit, all intakes together
+_SHARE: Final = 8  # part of the room that files may fill: what is live does not wait behind a large file
 _EACH: Final = 200  # what a record costs beside its bytes
 _SAMPLE: Final = 4 << 10
 _LARGEST: Final = 12 << 20  # bytes of an encoded event; the log takes 16 MiB a commit
@@ -103,13 +104,14 @@ class Inlet:
 
         One that is larger than the whole room is taken when nothing else is there. Raises Closed.
         """
-        return self.put_sealed([self.seal(delivery)], wait_s)
+        room = self._room // _SHARE if delivery.bounded else self._room
+        return self.put_sealed([self.seal(delivery)], wait_s, room)
 
-    def put_sealed(self, sealed: Sequence[Sealed], wait_s: float | None = None) -> bool:
+    def put_sealed(self, sealed: Sequence[Sealed], wait_s: float | None = None, room: int | None = None) -> bool:
         """Hand over several deliveries, all or none of them; as `put` in all else. They may come in several commits."""
         size = sum(one.size for one in sealed)
         with self._change:
-            free = self._wait_for_room(size, wait_s)
+            free = self._wait_for_room(size, wait_s, room or self._room)
             if free:
                 self._waiting.extend(sealed)
                 self._size += size
@@ -119,7 +121,7 @@ class Inlet:
     def has_room(self, size: int, wait_s: float | None = None) -> bool:
         """Say whether about `size` bytes would be taken, before the work of making events of them. Raises Closed."""
         with self._change:
-            return self._wait_for_room(size, wait_s)
+            return self._wait_for_room(size, wait_s, self._room)
 
     def take(self, wait_s: float, max_bytes: int) -> list[Sealed]:
         """Give what waits, at least one delivery and up to about `max_bytes`; [] when nothing came in time.
@@ -154,8 +156,8 @@ class Inlet:
         """Bytes that are read and not yet durable."""
         return self._size
 
-    def _wait_for_room(self, size: int, wait_s: float | None) -> bool:
-        free = self._change.wait_for(lambda: self._closed or not self._size or self._size + size <= self._room, wait_s)
+    def _wait_for_room(self, size: int, wait_s: float | None, room: int) -> bool:
+        free = self._change.wait_for(lambda: self._closed or not self._size or self._size + size <= room, wait_s)
         if self._closed:
             raise Closed
         return free

@@ -75,3 +75,10 @@ def test_a_closed_inlet_takes_nothing_more_but_gives_what_waits() -> None:
     with pytest.raises(Closed):
         queue.put(delivery(make_event()))
     assert len(queue.take(0, 1 << 20)) == 1
+
+
+def test_what_is_live_does_not_wait_behind_a_large_file() -> None:
+    queue = inlet(room=8_000)
+    assert queue.put(delivery(ready=[b"x" * 700], bounded=True), wait_s=0)
+    assert not queue.put(delivery(ready=[b"x" * 700], bounded=True), wait_s=0), "a file fills an eighth at most"
+    assert queue.put(delivery(ready=[b"x" * 700]), wait_s=0)
