@@ -52,17 +52,26 @@ def _joined(pieces: Sequence[str | Wild]) -> Tokens:
     return tuple(out)
 
 
-def matcher(draft: Draft, form: str) -> tuple[str, Callable[[str], bool]]:
-    """Give the form of text to compare, and the comparison."""
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A text ready to be compared: its form (of FORMS), its literals and wildcards in that form, the comparison."""
+
+    form: str
+    runs: Tokens
+    holds: Callable[[str], bool]
+
+
+def pattern_of(draft: Draft, form: str) -> Pattern:
+    """Make a text ready to be compared in a form of FORMS."""
     form = f"{form}-dash" if draft.dash else form
     parts = [FORMS[form](one) if isinstance(one, str) else one for one in draft.tokens]
-    runs = [one for at, one in enumerate(parts) if one is not Wild.RUN or at == 0 or parts[at - 1] is not Wild.RUN]
+    runs = tuple(one for at, one in enumerate(parts) if one is not Wild.RUN or at == 0 or parts[at - 1] is not Wild.RUN)
     literal = next((one for one in runs if isinstance(one, str)), "")
     shape = tuple(one if isinstance(one, Wild) else "" for one in runs)
     if (simple := _SHAPES.get(shape)) is not None:
-        return form, lambda text: simple(text, literal)
+        return Pattern(form, runs, lambda text: simple(text, literal))
     written = (_AS_REGEX[one] if isinstance(one, Wild) else re.escape(one) for one in runs)
-    return form, compiled(rf"(?s)\A{''.join(written)}\z")  # `*` and `?` match newlines (D7)
+    return Pattern(form, runs, compiled(rf"(?s)\A{''.join(written)}\z"))  # `*` and `?` match newlines (D7)
 
 
 def _around(before: bool, after: bool) -> Callable[[Draft, Expand], Iterator[Draft]]:
