@@ -22,12 +22,12 @@ _STALE_S: Final = 10.0  # without a heartbeat, a role is not ready
 
 def desk(settings: Settings, life: Life, alerts: str) -> Callable[[], None]:
     """Build the desk; raises ValueError or OSError for an address that cannot be listened on."""
-    from vonggac.cli._intakes import address
     from vonggac.health.fold import Fold
+    from vonggac.serving.address import parted
     from vonggac.serving.status import Status
 
     log = event_log(settings)
-    host, port = address("console.listen", settings.console.listen)
+    host, port = parted("console.listen", settings.console.listen)
     wanted = tuple(role.instance for role in roles_of(settings, ROLES, "none"))
     status = Status(host, port, lambda: figures(settings), lambda: readiness(settings, wanted))
     status.bind()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import glob
-import ipaddress
 import os
 import socket
 import ssl
@@ -15,10 +14,11 @@ from typing import Final, NamedTuple
 
 from vonggac.cli._findings import Finding
 from vonggac.cli._findings_machine import may
-from vonggac.cli._intakes import address, intakes_of
+from vonggac.cli._intakes import intakes_of
 from vonggac.i18n import _, later
 from vonggac.intake.tls import TlsFiles, server_context
 from vonggac.reading.source import display
+from vonggac.serving.address import is_loopback, parted, resolved
 from vonggac.settings import Settings, keys, twin
 
 _DAYS: Final = 30  # a certificate that ends sooner is told
@@ -67,7 +67,7 @@ def ports(settings: Settings, running: frozenset[str]) -> Iterator[Finding]:
     for port in ports_of(settings):
         name = f"{port.key} ({'UDP' if port.kind == socket.SOCK_DGRAM else 'TCP'})"
         try:
-            host, number = address(port.key, port.listen)
+            host, number = parted(port.key, port.listen)
         except ValueError as error:
             yield Finding(name, "fail", str(error), _("mend that setting: `run` refuses it"))
             continue
@@ -92,7 +92,7 @@ def _judged(name: str, port: Port, host: str, number: int, fault: int, *, ours: 
         detail = _("{address}: {reason}").format(address=port.listen, reason=os.strerror(fault))
         todo = _("name an address of this machine in {key}").format(key=port.key)
         return Finding(name, "fail", detail, todo)
-    if not _is_loopback(host):
+    if not is_loopback(host):
         return _reached(name, port)
     return Finding(name, "ok", port.listen)
 
@@ -115,7 +115,7 @@ def _reached(name: str, port: Port) -> Finding:
 def _bound(host: str, port: int, kind: socket.SocketKind) -> int:
     """Bind for a moment; 0, or why it does not go (errno)."""
     try:
-        family, _kind, _protocol, _name, at = socket.getaddrinfo(host, port, type=kind, flags=socket.AI_PASSIVE)[0]
+        family, at = resolved(host, port, kind)
         with socket.socket(family, kind) as probe:
             if kind == socket.SOCK_STREAM:  # else a connection that has just ended would count
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -125,15 +125,6 @@ def _bound(host: str, port: int, kind: socket.SocketKind) -> int:
     except OSError as error:
         return error.errno or errno.EIO
     return 0
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 # ------------------------------------------------------------------ certificates

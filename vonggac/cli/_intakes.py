@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from vonggac.ports import ReadOptions
 from vonggac.reading.source import Limits
+from vonggac.serving.address import parted
 from vonggac.settings import Settings
 
 if TYPE_CHECKING:
@@ -56,11 +57,11 @@ def _syslog(settings: Settings) -> Iterator[Intake]:
 
     own = settings.syslog
     if own.listen:
-        host, port = address("syslog.listen", own.listen)
+        host, port = parted("syslog.listen", own.listen)
         yield SyslogUdp(host, port, zone=own.zone, unit=own.unit)
         yield SyslogTcp(host, port, zone=own.zone, unit=own.unit, connections=own.connections)
     if own.tls.listen:
-        host, port = address("syslog.tls.listen", own.tls.listen)
+        host, port = parted("syslog.tls.listen", own.tls.listen)
         if not (own.tls.cert_file and own.tls.key_file):
             msg = "syslog.tls.listen: needs syslog.tls.cert_file and syslog.tls.key_file"
             raise ValueError(msg)
@@ -74,7 +75,7 @@ def _http(settings: Settings) -> Iterator[Intake]:
     own = settings.intake
     if not own.listen:
         return
-    host, port = address("intake.listen", own.listen)
+    host, port = parted("intake.listen", own.listen)
     if len(own.token) < _TOKEN:
         msg = f"intake.token: at least {_TOKEN} characters; VONGGAC_INTAKE__TOKEN_FILE names a file that holds it"
         raise ValueError(msg)
@@ -83,12 +84,3 @@ def _http(settings: Settings) -> Iterator[Intake]:
         raise ValueError(msg)
     size = own.max_mb << 20
     yield HttpIntake(host, port, own.token, max_bytes=size, unit=own.unit, cert=own.cert_file, key=own.key_file)
-
-
-def address(key: str, text: str) -> tuple[str, int]:
-    """Part `127.0.0.1:5514` or `[::1]:5514`; raises ValueError naming the key."""
-    host, colon, port = text.rpartition(":")
-    if not (colon and host and port.isascii() and port.isdecimal() and int(port) < 1 << 16):
-        msg = f"{key}: {text!r}: an address and a port are wanted, such as 127.0.0.1:5514"
-        raise ValueError(msg)
-    return host.removeprefix("[").removesuffix("]"), int(port)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -161,17 +160,6 @@ def put(inlet: Inlet, deliveries: Iterable[Delivery], stop: threading.Event, pat
         if end is not None and time.monotonic() >= end:
             return False
     return True
-
-
-def address(host: str, port: int, kind: socket.SocketKind) -> tuple[socket.AddressFamily, Any]:
-    """Give family and address to bind; raises OSError naming a host that is none."""
-    try:
-        found = socket.getaddrinfo(host, port, type=kind, flags=socket.AI_PASSIVE)
-    except (OSError, UnicodeError) as error:
-        msg = f"{host}:{port}: {error}"
-        raise OSError(msg) from error
-    family, _, _, _, at = found[0]
-    return family, at
 
 
 def peer_of(at: tuple[Any, ...]) -> str:

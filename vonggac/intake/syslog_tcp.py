@@ -18,11 +18,12 @@ from datetime import datetime
 from typing import Final
 
 from vonggac.intake._connections import HELD, Connections
-from vonggac.intake._live import BATCH, Notices, Reader, address, put, utc_now
+from vonggac.intake._live import BATCH, Notices, Reader, put, utc_now
 from vonggac.intake.framing import Cut, Message
 from vonggac.intake.inlet import Closed, Inlet
 from vonggac.intake.tls import TlsFiles, server_context
 from vonggac.reading import times
+from vonggac.serving.address import listener
 
 _BACKLOG: Final = 1_024  # a full one costs the sender a second
 _LINGER_S: Final = 0.01  # what comes within it is one delivery
@@ -64,17 +65,8 @@ class SyslogTcp:
         if self._tls is not None:
             self._context = server_context(self._tls)
         _more_files(self._limit + _OTHER_FILES)
-        family, at = address(self._host, self.port, socket.SOCK_STREAM)
-        made = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
-        try:
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            made.bind(at)
-            made.listen(_BACKLOG)
-        except OSError as error:
-            made.close()
-            msg = f"{self._kind} {self._host}:{self.port}: {error.strerror}"
-            raise OSError(msg) from error
-        self._listener, self.port = made, made.getsockname()[1]
+        self._listener = listener(self._kind, self._host, self.port, _BACKLOG)
+        self.port = self._listener.getsockname()[1]
 
     def run(self, inlet: Inlet, marks: Mapping[str, bytes], stop: threading.Event) -> None:
         """Serve until `stop`; then what had come is handed over, and all connections are closed."""

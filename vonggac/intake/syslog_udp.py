@@ -16,10 +16,11 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 
-from vonggac.intake._live import BATCH, Notices, Reader, address, peer_of, put, utc_now
+from vonggac.intake._live import BATCH, Notices, Reader, peer_of, put, utc_now
 from vonggac.intake.framing import Message
 from vonggac.intake.inlet import Closed, Inlet
 from vonggac.reading import times
+from vonggac.serving.address import resolved
 
 BUFFER: Final = 32 << 20  # bytes; a datagram of 200 counts as about 1,300: two seconds of 12,000 a second
 _LARGEST: Final = 64 << 10  # a datagram cannot be larger
@@ -63,17 +64,19 @@ class SyslogUdp:
 
     def open(self) -> None:
         """Bind; raises OSError that names the address."""
-        family, at = address(self._host, self.port, socket.SOCK_DGRAM)
-        made = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        made: socket.socket | None = None
         try:
+            family, at = resolved(self._host, self.port, socket.SOCK_DGRAM)
+            made = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
             made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, min(self._buffer, 0x3FFFFFFF))
             with contextlib.suppress(PermissionError):
                 made.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, min(self._buffer, 0x3FFFFFFF))
             granted = made.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2  # the kernel doubles what is asked
             made.bind(at)
         except OSError as error:
-            made.close()
-            msg = f"udp {self._host}:{self.port}: {error.strerror}"
+            if made is not None:
+                made.close()
+            msg = f"udp {self._host}:{self.port}: {error.strerror or error}"
             raise OSError(msg) from error
         self._socket, self.port, self._seen = made, made.getsockname()[1], 0
         self._linger_s = min(_LINGER_S, granted / _BYTES_A_SECOND)

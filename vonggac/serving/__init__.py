@@ -1,1 +1,1 @@
-"""Serving HTTP to machines: a small bounded server, and what monitoring asks for."""
+"""Serving machines: addresses that are listened on, a small bounded HTTP server, and what monitoring asks for."""

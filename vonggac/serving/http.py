@@ -16,6 +16,7 @@ from typing import Final
 
 from vonggac.serving._connection import Connection
 from vonggac.serving._messages import Counts, Head, Limits, Request, Response
+from vonggac.serving.address import listener
 
 __all__ = ["Admit", "Counts", "Handler", "Head", "Limits", "Request", "Response", "Server"]
 
@@ -56,23 +57,8 @@ class Server:
 
     def bind(self) -> None:
         """Take the address; raises OSError that names it."""
-        try:
-            family, kind, _, _, address = socket.getaddrinfo(
-                self._host, self._port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-            )[0]
-            listener = socket.socket(family, kind)
-            try:
-                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                listener.setblocking(False)
-                listener.bind(address)
-                listener.listen(1_024)  # beyond `connections` too: those are told so, not left to wait
-            except OSError:
-                listener.close()
-                raise
-        except (OSError, UnicodeError) as error:  # a host's name may be none
-            msg = f"http {self._host}:{self._port}: {getattr(error, 'strerror', None) or error}"
-            raise OSError(msg) from error
-        self._listener = listener
+        # a backlog beyond `connections`: those are told so, not left to wait
+        self._listener = listener("http", self._host, self._port, 1_024)
 
     @property
     def address(self) -> tuple[str, int]:
@@ -130,13 +116,13 @@ class Server:
         await asyncio.gather(*self._connections, return_exceptions=True)
 
     async def _accept(self) -> None:
-        loop, listener = asyncio.get_running_loop(), self._listener
-        if listener is None:
+        loop, listening = asyncio.get_running_loop(), self._listener
+        if listening is None:
             return
         failing = False
         while True:
             try:
-                peer, address = await loop.sock_accept(listener)
+                peer, address = await loop.sock_accept(listening)
             except OSError as error:  # gone again already, or no file descriptor left
                 if not failing:
                     _log.warning("connections cannot be accepted: %s", error)

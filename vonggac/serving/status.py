@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Mapping
 from typing import Final
 
 import orjson
 
+from vonggac.serving.address import is_loopback
 from vonggac.serving.http import Head, Limits, Request, Response, Server
 from vonggac.serving.metrics import TYPE, exposition
 
@@ -21,7 +21,7 @@ class Status:
 
     def __init__(self, host: str, port: int, figures: Figures, ready: Ready) -> None:
         """Raises ValueError when `host` is no loopback address."""
-        if not _is_loopback(host):
+        if not is_loopback(host):
             msg = (
                 f"console.listen: {host} is no loopback address, and these pages ask for no token: use 127.0.0.1 or ::1"
             )
@@ -63,12 +63,3 @@ def _admit(head: Head) -> Response | None:
     if head.method in ("GET", "HEAD"):
         return None
     return Response(405, b'{"error":"GET is wanted","status":405}', headers={"Allow": "GET, HEAD"})
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -112,7 +112,7 @@ def test_an_address_in_use_and_a_zone_that_is_none_are_named() -> None:
     with pytest.raises(OSError, match=rf"^udp 127.0.0.1:{first.port}: Address already in use$"):
         SyslogUdp("127.0.0.1", first.port).open()
     first.close()
-    with pytest.raises(OSError, match=r"^no-such-host.invalid:0: "):
+    with pytest.raises(OSError, match=r"^udp no-such-host.invalid:0: "):
         SyslogUdp("no-such-host.invalid", 0).open()
     with pytest.raises(ValueError, match="'Mars' is no time zone"):
         SyslogUdp("127.0.0.1", 0, zone="Mars")
