@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 from vonggac.event import FIELDS, Bad, Event, digest
 from vonggac.ports import CollectorModule, Head, ReadOptions, Source
-from vonggac.reading.source import HEAD
+from vonggac.reading.source import HEAD, of_bytes
 
 #: The one "now" of the tests: file times, and so the years of RFC 3164.
 NOW: Final = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
@@ -18,18 +17,7 @@ NOW: Final = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 
 def source_of(data: bytes, name: str = "sample.log", modified: datetime = NOW) -> Source:
     """Make an input out of bytes."""
-
-    def opened() -> BinaryIO:
-        return io.BytesIO(data)
-
-    return Source(
-        path=name,
-        head=Head(Path(name).name.lower(), data[:HEAD]),
-        size=len(data),
-        modified=modified,
-        open=opened,
-        seekable=opened,
-    )
+    return of_bytes(data, name, modified, Path(name).name.lower())
 
 
 def source_of_file(path: Path) -> Source:

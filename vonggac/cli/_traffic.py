@@ -108,9 +108,10 @@ def records(count: int) -> Sequence[bytes]:
     from vonggac import shelf
     from vonggac.event import Event
     from vonggac.ports import ReadOptions
-    from vonggac.testing import source_of
+    from vonggac.reading.source import of_bytes
 
-    source = source_of(windows_events(count, random.Random(7), datetime.now(UTC)), "bench.json")
+    now = datetime.now(UTC)
+    source = of_bytes(windows_events(count, random.Random(7), now), "bench", now, "bench.json")
     found: list[bytes] = []
     for batch, _ in shelf.collector("winlogbeat").open(source, ReadOptions()).read(None):
         for event in batch:

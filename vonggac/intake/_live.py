@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import groupby
-from typing import Any, BinaryIO, Final, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
 from vonggac import shelf
 from vonggac.event import Bad, Event, file_id, head_digest, random_ids
 from vonggac.intake.framing import Cut, Message
 from vonggac.intake.inlet import Delivery, Inlet
-from vonggac.ports import CollectorModule, Head, ReadOptions, Source
+from vonggac.ports import CollectorModule, ReadOptions
 from vonggac.reading import times
 from vonggac.reading.claims import claimed
-from vonggac.reading.source import READ_ERRORS
+from vonggac.reading.source import READ_ERRORS, of_bytes
 from vonggac.reading.textlog import SAMPLE
 
 BATCH: Final = 200  # messages of a delivery
@@ -77,7 +76,7 @@ class Reader:
             return _SYSLOG, [*(self._judge(message.start, peer, received) if message.start else ()), bad]
         if not self._collectors:
             self._collectors = {name: shelf.collector(name) for name in shelf.names("collectors")}
-        source = _source(self._path, message, received)
+        source = of_bytes(message, self._path, received)
         # asking all costs 100 µs; who took the last one is asked first, each time: nothing is taken over from another
         name = self._last if self._last and self._collectors[self._last].claims(source.head) >= _SURE else None
         name = name or claimed(source, self._collectors)
@@ -165,10 +164,3 @@ def put(inlet: Inlet, deliveries: Iterable[Delivery], stop: threading.Event, pat
 def peer_of(at: tuple[Any, ...]) -> str:
     """Give a peer's address as an event has it: without scope, an IPv4 one as such where the socket is IPv6."""
     return str(at[0]).partition("%")[0].removeprefix("::ffff:")
-
-
-def _source(path: str, message: bytes, received: datetime) -> Source:
-    def opened() -> BinaryIO:
-        return io.BytesIO(message)
-
-    return Source(path, Head("", message[: 64 << 10]), len(message), received, opened, opened)

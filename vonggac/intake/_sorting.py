@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 import orjson
 
@@ -17,7 +17,7 @@ from vonggac.event import Bad, Event, digest, file_id, head_digest
 from vonggac.intake._documents import Document
 from vonggac.ports import CollectorModule, Head, ReadOptions, Source
 from vonggac.reading.claims import claimed
-from vonggac.reading.source import HEAD
+from vonggac.reading.source import of_bytes
 
 GENERIC: Final = "json"
 _CHUNK: Final = 256 << 10  # bytes that are events at once, and of one delivery; 1 MiB costs 7 µs more an event (caches)
@@ -101,7 +101,7 @@ class Sorter:
         before = b'{"post":"%s"}\n' % os.urandom(16).hex().encode()
         first = head_digest(before[:-1])
         starts = list(itertools.accumulate((len(document.text) + 1 for document in group), initial=len(before)))
-        whole = _source(before + b"\n".join(document.text for document in group), source, at)
+        whole = of_bytes(before + b"\n".join(document.text for document in group), source, at, _NAME)
         out: list[Event | Bad] = []
         last, taken = 0, set()
         for records, _ in self._collectors[name].open(whole, self._options).read(None):
@@ -137,7 +137,7 @@ class Sorter:
 
     def _alone(self, name: str, document: Document, source: str, at: datetime) -> Iterator[Event | Bad]:
         """Read one document as a whole input: such as CloudTrail's `{"Records": […]}`, which is none among others."""
-        whole = _source(document.text, source, at)
+        whole = of_bytes(document.text, source, at, _NAME)
         for records, _ in self._collectors[name].open(whole, self._options).read(None):
             yield from records
 
@@ -148,13 +148,6 @@ def _given(doc: Mapping[str, Any], document: Document) -> str:
     if isinstance(own, str | int) and own != "" and not isinstance(own, bool):
         return digest(GENERIC, own)
     return document.id
-
-
-def _source(data: bytes, path: str, at: datetime) -> Source:
-    def opened() -> BinaryIO:
-        return io.BytesIO(data)
-
-    return Source(path, Head(_NAME, data[:HEAD]), len(data), at, opened, opened)
 
 
 _NEVER: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")

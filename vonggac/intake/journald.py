@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import os
 import selectors
@@ -23,7 +22,7 @@ from vonggac.intake.inlet import Closed, Delivery, Inlet
 from vonggac.ports import ReadOptions
 from vonggac.reading.journal import JOURNAL
 from vonggac.reading.lines import LINE_LIMIT
-from vonggac.reading.source import Limits, make
+from vonggac.reading.source import of_bytes
 
 _log = logging.getLogger(__name__)
 _COLLECTOR: Final = "journald"
@@ -108,7 +107,7 @@ class Journald:
         return some
 
     def _hand(self, inlet: Inlet, lines: bytes) -> None:
-        source = make(JOURNAL, len(lines), datetime.now(UTC), lambda: io.BytesIO(lines), None, Limits())
+        source = of_bytes(lines, JOURNAL, datetime.now(UTC))
         batches = self._collector.open(source, ReadOptions()).read(None)
         records = [record for batch, _ in batches for record in batch]
         for record in records:

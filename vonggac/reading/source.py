@@ -117,6 +117,15 @@ def make(
     )
 
 
+def of_bytes(data: bytes, path: str, modified: datetime, name: str = "") -> Source:
+    """Give the source of bytes in memory, as they are; `name` is what a file's name would tell collectors."""
+
+    def opened() -> BinaryIO:
+        return io.BytesIO(data)
+
+    return Source(path, Head(name, data[:HEAD]), len(data), modified, opened, opened)
+
+
 def member(path: str, spooled: BinaryIO, modified: datetime, limits: Limits) -> Source:
     """Give the source of an archive's member from its spooled bytes; the caller closes these when it is read."""
     start = spooled.read(6)

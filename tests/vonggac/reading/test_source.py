@@ -7,12 +7,13 @@ import lzma
 import os
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import zstandard
 
-from vonggac.reading.source import BombError, Limits, ShrankError, bare_name, display, open_regular, plain
+from vonggac.reading.source import BombError, Limits, ShrankError, bare_name, display, of_bytes, open_regular, plain
 
 TEXT = b"".join(b"line %d\n" % number for number in range(1000))
 
@@ -27,6 +28,20 @@ def test_compression_is_seen_by_its_bytes_not_its_name(tmp_path: Path, pack: Cal
         three.seek(7)
         assert three.read(4) == TEXT[7:11]
     assert source.head.data == TEXT
+
+
+def test_bytes_in_memory_are_an_input() -> None:
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    source = of_bytes(TEXT * 10, "tcp 127.0.0.1:5514", now, "a.log")
+    with source.open() as one, source.seekable() as two:
+        assert one.read() == two.read() == TEXT * 10
+    assert (source.path, source.head.name, source.size, source.modified) == (
+        "tcp 127.0.0.1:5514",
+        "a.log",
+        len(TEXT) * 10,
+        now,
+    )
+    assert len(source.head.data) == 64 << 10
 
 
 def test_several_gzip_members_are_one_stream(tmp_path: Path) -> None:
