@@ -20,6 +20,7 @@ from connectors._catalogue import Catalogue, CatalogueError, SourceSpan
 from connectors._querywire import Message, framed, page_in, parsed, query_out
 from connectors._search import File, Unreadable, damage_of, file_of, missing, plan, tell
 from vonggac.query import Query
+from vonggac.reading.endings import ending
 from vonggac.storeport import Failed, Page, Stop, Stopped, TooMuch, TooSlow
 
 __all__ = ["QueryProcess", "Table"]
@@ -282,8 +283,7 @@ class _Child:
             raise TooMuch(msg)
         if code == -signal.SIGXCPU:
             raise TooSlow
-        how = signal.Signals(-code).name if code < 0 else f"code {code}"
-        msg = f"the query process died ({how}); the next question gets a new one"
+        msg = f"the query process died ({ending(code)}); the next question gets a new one"
         raise _Crashed(msg)
 
 

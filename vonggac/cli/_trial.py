@@ -6,7 +6,6 @@ The parent sends a count and the records, a line each; the child answers `ok` wh
 from __future__ import annotations
 
 import select
-import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ import msgspec
 from vonggac.cli import _service
 from vonggac.event import Event
 from vonggac.logport import Batch, Part
+from vonggac.reading.endings import ending
 from vonggac.settings import Settings
 
 _LIMIT_S: Final = 60.0  # a trial, the start of the child with all its rules included
@@ -68,8 +68,7 @@ class Child:
                     pipe.close()
                 except BrokenPipeError:
                     continue
-        status = process.wait()
-        return signal.Signals(-status).name if status < 0 else f"exit status {status}"
+        return ending(process.wait())
 
 
 def serve_trials(role: str, settings: Settings) -> None:

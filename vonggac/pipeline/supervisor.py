@@ -21,6 +21,7 @@ import orjson
 
 from vonggac.pipeline.notify import READY, STOPPING, WATCHDOG, Tell, reloading
 from vonggac.pipeline.pages import Page, State, page_of
+from vonggac.reading.endings import ending
 
 _log = logging.getLogger(__name__)
 
@@ -184,7 +185,7 @@ class Supervisor:
     def _died(self, child: _Child, status: int) -> None:
         """Note the death, and when to start again; the third at one place makes what stood there a suspect."""
         history = self._histories[child.role.instance]
-        how = signal.Signals(-status).name if status < 0 else f"exit status {status}"
+        how = ending(status)
         page = child.page or _open(page_of(self._data, child.role.instance))
         place = page.in_hand() if page is not None and page.pid == child.process.pid else ""
         if place and place == history.place:

@@ -23,6 +23,7 @@ from vonggac.pipeline._held import Held, Room
 from vonggac.pipeline.job import Job, Outcome, Rules, Tally
 from vonggac.pipeline.parts import Part, parts_of
 from vonggac.pipeline.scanner import Failed, Line, Scanner
+from vonggac.reading.endings import ending
 from vonggac.reading.journal import JOURNAL
 from vonggac.reading.source import display
 
@@ -190,8 +191,7 @@ class _Pool:
     def _died(self, worker: _Worker) -> None:
         """Name the input that ended a worker, and go on with a new one."""
         worker.process.join()
-        code = worker.process.exitcode or 0
-        how = signal.Signals(-code).name if code < 0 else f"exit status {code}"
+        how = ending(worker.process.exitcode or 0)
         if self.rules is None:
             msg = f"a worker ended before it was ready ({how})"
             raise WorkerError(msg)

@@ -20,6 +20,7 @@ from typing import Final
 
 from vonggac.event import Bad
 from vonggac.reading.afpacket import ETHERNET, Frame
+from vonggac.reading.endings import ending
 from vonggac.reading.packets import Packet
 from vonggac.reading.programs import ENVIRON, Bounds, confined
 from vonggac.reading.shortcut import Shortcut
@@ -221,7 +222,7 @@ class Dissector:
         said = self._said.decode("utf-8", "backslashreplace").splitlines()
         self.close()
         status = process.returncode if process else 0
-        why = why or (f"ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}")
+        why = why or f"ended ({ending(status)})"
         text = " ".join(line for line in said if line not in self._noise and line.isprintable())[:500]
         left_out = bool(self._flight)
         number = next(self._numbers())

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, Self
 
+from vonggac.reading.endings import ending
 from vonggac.reading.source import READ_ERRORS
 
 #: a folder that is not there, and that nobody, not even root, can make
@@ -159,9 +160,8 @@ class Program:
             return None
         said = " ".join(line for line in self.errors() if line not in noise)[:500]
         if self.status < 0:
-            memory = self._bounds.memory >> 20
-            name = signal.Signals(-self.status).name
-            return f"ended by {name} (limits: {memory:,} MiB, {self._bounds.seconds:g} s){': ' if said else ''}{said}"
+            limits = f"limits: {self._bounds.memory >> 20:,} MiB, {self._bounds.seconds:g} s"
+            return f"ended by {ending(self.status)} ({limits}){': ' if said else ''}{said}"
         return said or f"ended with status {self.status}"
 
     def _broke(self, error: Exception) -> None:

@@ -76,7 +76,7 @@ def test_when_it_dies_the_packet_that_had_its_turn_is_left_out_and_the_rest_is_g
     os.kill(process, signal.SIGKILL)
     bad, *packets = until(dissector, lambda found: len(found) == 3)
     assert isinstance(bad, Bad)
-    assert str(bad) == "eth0: packet 2: tshark ended by SIGKILL; this packet is left out"
+    assert str(bad) == "eth0: packet 2: tshark ended (SIGKILL); this packet is left out"
     assert bad.sample == frame(2).data
     assert [packet.number for packet in packets if isinstance(packet, Packet)] == [3, 4]
     assert (dissector.lost, dissector.restarts) == (1, 1)
