@@ -59,8 +59,8 @@ class Store(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kind: Literal["embedded"] = "embedded"
     keep_days: Annotated[int, msgspec.Meta(ge=1)] = 400  # below 365 needs `short_retention`
     short_retention: bool = False  # yes: less than the 12 months that NĐ 333 asks for is meant
-    query_memory_mb: Annotated[int, msgspec.Meta(ge=64)] = 256
-    query_seconds: Annotated[float, msgspec.Meta(gt=0)] = 60.0
+    query_memory_mb: Annotated[int, msgspec.Meta(ge=64)] = 256  # of the query process of `hunt`
+    query_seconds: Annotated[float, msgspec.Meta(gt=0)] = 60.0  # of one question
 
 
 class Console(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -132,9 +132,7 @@ class Capture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Health(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[health]`: when a source counts as ill."""
 
-    silence_minutes: Annotated[float, msgspec.Meta(gt=0)] = (
-        15.0  # at least; a rare source is given longer by its own past
-    )
+    silence_minutes: Annotated[float, msgspec.Meta(gt=0)] = 15.0  # at least; its own past gives a rare source longer
     collapse: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.1  # of its usual rate
     failures: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.2  # share of records that cannot be read
     clock_seconds: Annotated[float, msgspec.Meta(gt=0)] = 300.0  # its clock against ours

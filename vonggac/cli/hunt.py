@@ -59,12 +59,14 @@ _EYE: Final = ("@timestamp", "host.name", "event.dataset", "event.code", "user.n
 @click.option("--table", "as_table", is_flag=True, help=_("the same as --format table"))
 @click.option("--xlsx", type=click.Path(path_type=Path), metavar="FILE", help=_("a workbook to this file"))
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help=_("the answer to a file"))
-@click.option("--timeout", type=click.FloatRange(0.1, 300), default=60, metavar="SECONDS",
+@click.option("--timeout", type=click.FloatRange(0.1, 300), metavar="SECONDS",
               help=_("how long one question to the store may take; a long answer is many"))  # fmt: skip
 @click.pass_obj
 def hunt(context: Context, /, **asked: Any) -> int:
     """Hunt; 0 done, 2 unusable or refused, 3 a part of the store could not be read, 130 interrupted."""
     form = _form(context, asked)
+    kept = context.settings.store
+    asked["timeout"] = asked["timeout"] or kept.query_seconds
     question = (_events if asked["sql"] is None else _statement)(context, asked, form)
     stats = _names("--stats", asked["stats"], _STATS)
     if stats and asked["count"]:
@@ -75,7 +77,7 @@ def hunt(context: Context, /, **asked: Any) -> int:
     stop = threading.Event()
     process = importlib.import_module("connectors.embedded_query").QueryProcess  # reached by name, as every shelf
     try:
-        with process(root) as asker:
+        with process(root, memory_mb=kept.query_memory_mb) as asker:
             rows = question.rows(asker, stop)
             if isinstance(rows, Answer) and asked["count"]:
                 counted(form, rows.count())

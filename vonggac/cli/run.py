@@ -40,6 +40,7 @@ def run(context: Context, roles: Sequence[str], worker: str, alerts: str | None)
     settings = context.settings
     data = context.data
     alerts = alerts or ("table" if sys.stderr.isatty() else "none")
+    os.umask(os.umask(0) | 0o027)  # logs are not for everybody; the roles have it from us
     try:
         data.mkdir(parents=True, exist_ok=True, mode=0o750)
         (data / "inbox").mkdir(exist_ok=True, mode=0o750)
@@ -47,14 +48,14 @@ def run(context: Context, roles: Sequence[str], worker: str, alerts: str | None)
         raise Unusable(f"{error.filename}: {error.strerror}") from error  # noqa: EM102  the line itself
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="vonggac: %(message)s")
     settings = msgspec.structs.replace(settings, data=str(data))
-    if len(roles) == 1:
-        return _one(settings, roles[0], worker, alerts)
-    chosen = roles or ROLES
+    chosen = tuple(dict.fromkeys(roles)) or ROLES
+    if len(chosen) == 1:
+        return _one(settings, chosen[0], worker, alerts)
     with locked(data, chosen):
-        return _all(context, settings, chosen, alerts)
+        return _all(settings, chosen, alerts)
 
 
-def _all(context: Context, settings: Settings, chosen: Sequence[str], alerts: str) -> int:
+def _all(settings: Settings, chosen: Sequence[str], alerts: str) -> int:
     given = click.get_current_context().find_root().meta.get("vonggac", {})
 
     def reload() -> Sequence[Role] | None:

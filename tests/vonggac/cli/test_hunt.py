@@ -273,9 +273,21 @@ def test_ctrl_c_ends_the_question(save: Callable[..., None], tmp_path: Path) -> 
 def test_a_question_that_takes_too_long_says_so(vonggac: Command, save: Callable[..., None]) -> None:
     save(*(doc(n) for n in range(3_000)))
     sql = "SELECT count(*) FROM events a, events b, events c WHERE a.doc < b.doc OR b.doc < c.doc"
-    ran = vonggac("hunt", sql, "--timeout", "1")
+    for ran in (
+        vonggac("hunt", sql, "--timeout", "1"),
+        vonggac("hunt", sql, environ={"VONGGAC_STORE__QUERY_SECONDS": "1"}),
+    ):
+        assert (ran.status, ran.out) == (2, "")
+        assert ran.err.startswith("vonggac: no answer within 1 s")
+
+
+def test_a_question_has_the_memory_of_the_settings(vonggac: Command, save: Callable[..., None]) -> None:
+    save(*(doc(n) for n in range(3_000)))
+    sql = "SELECT count(DISTINCT a.doc || b.id) AS n FROM events a, (SELECT id FROM events LIMIT 120) b"
+    assert vonggac("hunt", sql).rows == [{"n": 360_000}]
+    ran = vonggac("hunt", sql, environ={"VONGGAC_STORE__QUERY_MEMORY_MB": "64"})
     assert (ran.status, ran.out) == (2, "")
-    assert ran.err.startswith("vonggac: no answer within 1 s")
+    assert ran.err.startswith("vonggac: the answer does not fit into the memory of queries")
 
 
 def test_a_terminal_gets_a_table(save: Callable[..., None], tmp_path: Path) -> None:

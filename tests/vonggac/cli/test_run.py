@@ -56,6 +56,8 @@ def test_what_comes_in_is_shown_stored_and_there_after_everything_was_killed(
     service.tcp(SSH.format(8))
     service.until(lambda: len(hunted()) == 3)
     assert service.stop() == 0
+    made = [path for path in service.data.rglob("*") if "so-yte" not in path.parts]
+    assert [path for path in made if path.stat().st_mode & 0o027] == [], "logs are not for everybody"
     assert not (service.data / "inbox" / "so-yte" / "Security.evtx").exists()
     assert (service.data / "inbox" / ".done" / "so-yte" / "Security.evtx").exists()
 
