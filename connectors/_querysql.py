@@ -137,7 +137,7 @@ class Compiled:
         An ASCII text is found by a regular expression, with no copy of the record made; in plain records a second one
         mostly says whether it stands in a value. Others are parsed where the text is found, or may be for all we see.
         """
-        escaped = orjson.dumps(folded).decode()[1:-1]
+        escaped = _escaped(folded)
         p = self._value(folded)
         unsure = " AND ".join(f"regexp_matches(raw, {self._value(one)})" for one in (_MAYBE_UNSURE, _UNSURE))
         if not folded.isascii() or not _TWINS.isdisjoint(folded):
@@ -156,7 +156,18 @@ class Compiled:
         if own and not self._strays:
             return f"coalesce({passes(own)}, false)"
         anywhere = f"len(list_filter({self._leaves(test.field)}, lambda x: {passes('x')})) > 0"
-        return f"(CASE WHEN {self._may_hold(test.field)} THEN {anywhere} ELSE false END)"
+        return f"(CASE WHEN {self._may_hold(test.field, self._needed(test))} THEN {anywhere} ELSE false END)"
+
+    def _needed(self, test: Test) -> str:
+        """Give what a record must match for a test of texts to pass, wherever in it; "": nothing can be said."""
+        given = test.value if test.op is Op.IN and isinstance(test.value, tuple) else (test.value,)
+        if test.op not in _OF_TEXTS or not 0 < len(given) <= _ALTERNATIVES:
+            return ""
+        texts = [fold(one) for one in given if isinstance(one, str)]
+        if len(texts) < len(given) or sum(map(len, texts)) > _REGEX or not all(map(_sought_as_is, texts)):
+            return ""  # a number stands in many spellings, and other signs fold to ours
+        listed = "|".join(re.escape(_escaped(one)) for one in texts)
+        return f"regexp_matches(raw, {self._value(f'(?i){listed}')})"
 
     def _passing(self, test: Test) -> Callable[[str], str]:
         """Give what makes SQL of a text (as SQL): true when it passes."""
@@ -196,22 +207,34 @@ class Compiled:
             parts.append(lambda x: f"list_contains({counted}::DOUBLE[], numeral({x}))")
         return lambda x: "(" + " OR ".join(["false", *(f"coalesce({part(x)}, false)" for part in parts)]) + ")"
 
-    def _may_hold(self, field: str) -> str:
-        """Say, without parsing, whether a row can have the field: its last name ends some key."""
-        last = orjson.dumps(field.rpartition(".")[2]).decode()[1:]  # Image"
-        return f"(NOT plain OR contains(raw, {self._value(last)}))"
+    def _may_hold(self, field: str, needed: str = "") -> str:
+        """Say, without parsing, whether a row can have the field (its last name ends some key) and what it needs."""
+        last = f"contains(raw, {self._value(_ending(field.rpartition('.')[2]))})"
+        seen = f"{last} AND {needed}" if needed else last
+        return f"(({seen}) OR {self._unseen()})"
+
+    def _unseen(self) -> str:
+        """Say that a row's texts may be written with escapes that hide them."""
+        matches = " AND ".join(f"regexp_matches(raw, {self._value(one)})" for one in (_MAYBE_UNSURE, _UNSURE))
+        return f"(NOT plain AND {matches})"
 
     def _leaves(self, field: str) -> str:
-        found = [f"leaves(json_extract(raw, {self._value(path)}))" for path in _paths(field)]
-        found += [
-            f"flatten(list_transform(json_extract(raw, {self._value(path)}), lambda j: leaves(j)))"
-            for path in _list_paths(field)
-        ]
-        # NULL (a path that meets no list) is an empty list to list_concat
-        joined = found[0]
-        for one in found[1:]:
-            joined = f"list_concat({joined}, {one})"
-        return joined
+        """Give the field's values as texts.
+
+        All paths go in one call, since each call keeps the trees of 2,048 records (some 40 MB a thread); those
+        through a list cannot, and are looked at where the record has a list of that name.
+        """
+        single = f"json_extract(raw, {self._value(list(_paths(field)))}::VARCHAR[])"
+        lists = [f"json_extract(raw, {self._value(path)})" for path in _list_paths(field)]
+        if lists:
+            names = "|".join(re.escape(_ending(path[-1])) for path, _ in places(field) if path)
+            there = f"regexp_matches(raw, {self._value(f'(?:{names}){_LIST}')}) OR {self._unseen()}"
+            # NULL (a path that meets no list) is an empty list to list_concat
+            joined = lists[0]
+            for one in lists[1:]:
+                joined = f"list_concat({joined}, {one})"
+            single = f"list_concat({single}, CASE WHEN {there} THEN {joined} ELSE [] END)"
+        return f"flatten(list_transform({single}, lambda j: leaves(j)))"
 
     def _folded(self, field: str) -> str:
         own = _own(field)
@@ -264,6 +287,19 @@ def _address_key(text: str | None) -> str | None:
     return None if text is None or len(text) > _LONG else address_key(text)
 
 
+def _escaped(text: str) -> str:
+    return orjson.dumps(text).decode()[1:-1]
+
+
+def _ending(name: str) -> str:
+    return orjson.dumps(name).decode()[1:]  # Image"
+
+
+def _sought_as_is(folded: str) -> bool:
+    """Say that a folded text stands in a record in this spelling, letter case and escapes apart, if it does at all."""
+    return folded.isascii() and _TWINS.isdisjoint(folded) and _in_texts_only(folded)
+
+
 def _in_texts_only(folded: str) -> bool:
     """Say that no number, no `true`, `false` or `null`, and nothing between them can hold a folded ASCII text."""
     words = _WORD.findall(folded)
@@ -302,6 +338,10 @@ _MAYBE_UNSURE: Final = r"\\(?:[u/]|[bfnrt]\p{M})"  # begins with a sign that can
 _TWINS: Final = frozenset(";`")  # signs of other alphabets are these two after NFC; (?i) knows K and ſ by itself
 #: TEXT, not from the middle of an escape, and then the rest of a string that is no key
 _VALUE: Final = r'(?is)[^\\](?:\\\\)*TEXT(?:[^"\\]|\\.)*"\s*[,}\]]'
+_LIST: Final = r"\s*:\s*\["  # after a key
+_OF_TEXTS: Final = frozenset({Op.EQ, Op.IN, Op.PREFIX, Op.CONTAINS})
+_ALTERNATIVES: Final = 50  # of one regular expression …
+_REGEX: Final = 2_000  # … and their characters
 _SIGNS: Final = {Op.LT: "<", Op.LTE: "<=", Op.GT: ">", Op.GTE: ">="}
 #: the values of a JSON node as texts: a scalar's own, a list's scalars
 _LEAVES: Final = """

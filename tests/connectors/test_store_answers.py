@@ -2,12 +2,15 @@
 
 import tempfile
 from collections import Counter
+from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import orjson
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -122,3 +125,32 @@ def test_any_bytes_are_an_event_or_a_value_error(record: bytes) -> None:
     except ValueError:
         return
     assert row["id"]
+
+
+#: the end of a record {"event": {"id": …}, …, a test of a vendor's field, whether it passes
+VENDORS = (
+    (rb'"v": {"k": "x NTDLL y"}', Test("v.k", Op.CONTAINS, "ntdll"), True),
+    (rb'"v.k" : "x NTDLL y"', Test("v.k", Op.CONTAINS, "ntdll"), True),
+    (rb'"v" : [ {"k": ["a", "ntdll"]}, 1 ]', Test("v.k", Op.EQ, "NTDLL"), True),
+    (rb'"v": {"k": 1}, "w": {"k": "ntdll"}', Test("v.k", Op.CONTAINS, "ntdll"), False),
+    (rb'"v": {"\u006b": "ntdll"}', Test("v.k", Op.EXISTS), True),
+    (rb'"v": {"k": "\u006etdll"}', Test("v.k", Op.PREFIX, "nt"), True),
+    (rb'"\u0076": [{"k": "ntdll"}]', Test("v.k", Op.CONTAINS, "ntdll"), True),
+    (rb'"v": {"k": "C:\\a\/b"}', Test("v.k", Op.EQ, "c:\\A/b"), True),
+    (rb'"v": {"k": 1e3}', Test("v.k", Op.EQ, "1000.0"), True),
+    (rb'"v": {"k": true}', Test("v.k", Op.IN, ("x", "True")), True),
+    (rb'"v": {"k": null}', Test("v.k", Op.EXISTS), False),
+    ('"v": {"k": "\u212aey Đồng"}'.encode(), Test("v.k", Op.EQ, "KEY đồng"), True),
+    ('"v": {"k": "\u212aey"}'.encode(), Test("v.k", Op.IN, ("key", "other")), True),
+    ('"v": {"k": "a\u037e"}'.encode(), Test("v.k", Op.EQ, "a;"), True),
+)
+
+
+@pytest.mark.parametrize(("end", "where", "passes"), VENDORS)
+def test_a_vendors_field_is_found_however_it_is_written(end: bytes, where: Test, passes: bool, tmp_path: Path) -> None:
+    with closing(EmbeddedStore(tmp_path)) as store:
+        batch = batch_of({}, {})
+        batch = replace(batch, records=(b'{"event": {"id": "odd"}, ' + end + b"}", b'{"event": {"id": "none"}}'))
+        assert store.save([batch], upto(batch)) == []
+        assert ids(ask(store, Query(where))) == (["odd"] if passes else [])
+        assert ask(store, Query(Not(where), size=0, count=True)).count == 2 - passes
