@@ -223,6 +223,8 @@ class HttpIntake:
         inlet, sorter = self._inlet, self._sorter
         if inlet is None or sorter is None:
             raise Closed
+        if inlet.stalled:  # taken now, it would not be durable in time, be sent again, and be there twice in the end
+            raise _NoRoomError
         self._wait(lambda wait_s: inlet.has_room(len(request.body), wait_s), deadline)
         source = f"http {request.head.peer}"
         with self._making:  # one at a time: of the others only the bodies fill memory, not their events

@@ -97,6 +97,7 @@ class Inlet:
         self._waiting: deque[Sealed] = deque()
         self._size = 0
         self._closed = False
+        self.stalled = False  # set by the collect task: the disk is at its floor, and what is put in waits for long
         self._change = threading.Condition()
 
     def put(self, delivery: Delivery, wait_s: float | None = None) -> bool:

@@ -84,11 +84,18 @@ class Collect:
         marks: dict[str, bytes] = {}
         for one in taken:
             marks.update(one.marks)
-        if commit(self._task, self._life, outs + health, {}, marks):
+        durable = commit(self._task, self._life, outs + health, {}, marks, pause=self._stall)
+        self._inlet.stalled = False
+        if durable:
             self._inlet.committed(taken)
             self._count(outs, sum(map(len, (out.record for out in outs))))
         self._life.page.beat()
         return True
+
+    def _stall(self, seconds: float) -> None:
+        """Wait for room on the disk; who can send again is to do so, rather than to wait for an answer."""
+        self._inlet.stalled = True
+        self._life.stop.wait(seconds)
 
     def _own(self) -> Own:
         """Give what the service says of itself: what this task knows, and what it was given."""

@@ -418,6 +418,15 @@ def test_without_room_the_sender_is_told_to_come_back_and_nothing_is_taken() -> 
         assert there.inlet.take(0, 1 << 30) == []
 
 
+def test_while_the_disk_is_full_nothing_is_taken_that_would_be_sent_again() -> None:
+    with site() as there:
+        there.inlet.stalled = True
+        assert there.ask("POST", "/", b'{"a":1}')[0] == 429
+        there.inlet.stalled = False
+        assert there.ask("POST", "/", b'{"a":1}')[0] == 200
+        assert len(there.log.events()) == 1
+
+
 def test_what_is_not_durable_in_time_is_no_200() -> None:
     with site(committing=False, commit_s=0.1) as there:
         code, answer, headers = there.ask("POST", "/", b'{"a":1}')

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 
-from connectors.embedded_log import EmbeddedLog
+from connectors.embedded_log import EmbeddedLog, EmbeddedTask
 from vonggac.event import Bad
 from vonggac.health.measure import Own, read
 from vonggac.intake.inlet import Delivery, Inlet, Intake
 from vonggac.intake.tally import Tally
+from vonggac.logport import Full
 from vonggac.people.units import Units
 from vonggac.pipeline import collecting
 from vonggac.pipeline.collecting import Collect
@@ -74,10 +77,10 @@ class Running:
         self.log = EmbeddedLog(folder / "log")
         self.life = Life(Page.create(page_of(folder, "collect-0")))
         tally = Tally()
-        inlet = Inlet(Units(()), tally, lambda: AT)
+        self.inlet = Inlet(Units(()), tally, lambda: AT)
         task = self.log.join("collect", (), 0, 1)
         own = lambda: Own(disk=0.5)  # noqa: E731
-        self.collect = Collect(task, inlet, tally, intakes, self.life, lambda: AT, self.log.room, own)
+        self.collect = Collect(task, self.inlet, tally, intakes, self.life, lambda: AT, self.log.room, own)
         self.thread = threading.Thread(target=self.collect.run)
         self.thread.start()
 
@@ -177,3 +180,27 @@ def test_the_beat_says_what_each_intake_lost_since_the_last(tmp_path: Path) -> N
     lost = [one.lost for one in beats if isinstance(one, Own)]
     assert lost == [{"sender": (5, 2)}, {"sender": (7, 0)}, {}]
     assert [one.clock for one in beats if isinstance(one, Own)] == [0, 10, 10], "nobody's clock runs like this"
+
+
+def test_while_the_disk_is_full_the_inlet_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = threading.Event()
+    full.set()
+    commit = EmbeddedTask.commit
+
+    def refusing(task: EmbeddedTask, *asked: Any) -> None:
+        if full.is_set():
+            raise Full
+        commit(task, *asked)
+
+    monkeypatch.setattr(EmbeddedTask, "commit", refusing)
+    sender = Sender()
+    service = Running(tmp_path, sender)
+    end = time.monotonic() + 30
+    while not getattr(service.inlet, "stalled"):  # noqa: B009  another thread changes it
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    full.clear()
+    assert sender.all_there.wait(30)
+    service.end()
+    assert not service.inlet.stalled
+    assert service.messages() == ["n0", "n1", "n2"]
