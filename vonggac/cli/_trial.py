@@ -5,6 +5,8 @@ The parent sends a count and the records, a line each; the child answers `ok` wh
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import select
 import subprocess
 import sys
@@ -64,10 +66,8 @@ class Child:
         self._process = None
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
-                try:
+                with contextlib.suppress(BrokenPipeError):
                     pipe.close()
-                except BrokenPipeError:
-                    continue
         return ending(process.wait())
 
 
@@ -98,7 +98,7 @@ def _detect_trial(settings: Settings) -> Callable[[list[bytes]], None]:
                     pass
             for event in events if one.files is not None else ():
                 path = examine / str(event.doc.get("vonggac", {}).get("examine", ""))
-                if one.files is not None and path.is_file():
+                if one.files is not None and path.parent == examine and path.is_file():
                     for _ in one.files.examine(event, path):
                         pass
 
@@ -106,8 +106,6 @@ def _detect_trial(settings: Settings) -> Callable[[list[bytes]], None]:
 
 
 def _store_trial() -> Callable[[list[bytes]], None]:
-    import importlib
-
     module: Any = importlib.import_module("connectors.embedded_store")
 
     def attempt(records: list[bytes]) -> None:
