@@ -25,6 +25,7 @@ import msgspec
 from connectors._catalogue import Catalogue
 from connectors._journal import Journal, journals
 from connectors._segment import name_of, numbers
+from connectors._sound import digest_of
 
 try:
     from pysqlite3 import dbapi2 as sqlite
@@ -94,7 +95,7 @@ def backup(data: Path, target: Path, created: str, version: str, progress: Progr
     for path in sorted(target.rglob("*")):
         if path.is_file():
             progress(str(path.relative_to(target)))
-            files.append((str(path.relative_to(target)), path.stat().st_size, _digest(path)))
+            files.append((str(path.relative_to(target)), path.stat().st_size, digest_of(path)))
     manifest = Manifest(FORMAT, version, created, rows, tuple(files))
     _written(target / MANIFEST, msgspec.json.format(msgspec.json.encode(manifest)))
     return Account(len(files), sum(size for _, size, _ in files), rows)
@@ -259,8 +260,3 @@ def _written(path: Path, content: bytes) -> None:
 def _synced(path: Path) -> None:
     with path.open("rb") as file:
         os.fsync(file.fileno())
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

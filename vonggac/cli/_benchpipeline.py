@@ -119,7 +119,7 @@ def _load(data: Path, port: int, rate: int, seconds: float, pid: int) -> Run:
         if time.perf_counter() - sampled > _SAMPLE_S:
             sampled = time.perf_counter()
             run.rss_mb.append(_rss_mb(pid))
-            run.lag.append(_figure(data, "collect-0", "events_total") - _figures(data, "detect", "events_total"))
+            run.lag.append(_figure(data, "collect", "events_total") - _figure(data, "detect", "events_total"))
     run.seconds = time.perf_counter() - began
     run.stored = _stored(data, run.sent)
     after = _cpu(pid)
@@ -135,7 +135,7 @@ def _load(data: Path, port: int, rate: int, seconds: float, pid: int) -> Run:
 def _stored(data: Path, sent: int) -> int:
     """Wait until everything is stored, and say how much is."""
     end = time.monotonic() + _DRAIN_S
-    while (stored := _figure(data, "store-0", 'saved_total{topic="events"}')) < sent and time.monotonic() < end:
+    while (stored := _figure(data, "store", 'saved_total{topic="events"}')) < sent and time.monotonic() < end:
         time.sleep(0.2)
     return stored
 
@@ -187,21 +187,14 @@ def _watch(data: Path, run: Run, stop: threading.Event) -> None:
                 return
 
 
-def _figure(data: Path, instance: str, name: str) -> int:
-    for found, page in pages(data).items():
-        figures, _ = page.shown()
+def _figure(data: Path, role: str, name: str) -> int:
+    """Add up a figure of all processes of a role."""
+    total = 0
+    for instance, page in pages(data).items():
+        if instance.rpartition("-")[0] == role:
+            total += int(page.shown()[0].get(name, 0))
         page.close()
-        if found == instance:
-            return int(figures.get(name, 0))
-    return 0
-
-
-def _figures(data: Path, role: str, name: str) -> int:
-    return sum(_figure(data, one, name) for one in (f"{role}-{number}" for number in range(64)) if _there(data, one))
-
-
-def _there(data: Path, instance: str) -> bool:
-    return (data / "run" / "pages" / instance).exists()
+    return total
 
 
 def _processes(pid: int) -> Iterator[int]:

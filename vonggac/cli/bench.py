@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -39,7 +39,7 @@ def bench() -> None:
 @bench.command("scan", help=_("Reading (one core) and whole scans (one worker, all cores) of files of your own."),
                epilog="vonggac bench scan /srv/evtx --runs 5 --json")  # fmt: skip
 @click.argument("paths", nargs=-1, required=True, metavar="PATH…")
-@click.option("--runs", type=click.IntRange(1, 100), default=5, help=_("how often each figure is taken"))
+@click.option("--runs", type=click.IntRange(1, 100), default=5, metavar="N", help=_("how often each figure is taken"))
 @click.pass_obj
 def bench_scan(context: Context, paths: tuple[str, ...], runs: int) -> None:
     """Print three figures; runs of the three alternate, so that a noisy machine hits all alike."""
@@ -64,8 +64,8 @@ def bench_scan(context: Context, paths: tuple[str, ...], runs: int) -> None:
 @bench.command("log", help=_("Commits of 1,000 events into the event log, each synced to disk."),
                epilog="vonggac bench log --json")  # fmt: skip
 @click.argument("paths", nargs=-1, metavar="[PATH…]")
-@click.option("--events", type=click.IntRange(1_000), default=200_000, help=_("how many, a run"))
-@click.option("--runs", type=click.IntRange(1, 100), default=5, help=_("how often each figure is taken"))
+@click.option("--events", type=click.IntRange(1_000), default=200_000, metavar="N", help=_("how many, a run"))
+@click.option("--runs", type=click.IntRange(1, 100), default=5, metavar="N", help=_("how often each figure is taken"))
 @click.pass_obj
 def bench_log(context: Context, paths: tuple[str, ...], events: int, runs: int) -> None:
     """Print what the log takes and gives."""
@@ -75,8 +75,8 @@ def bench_log(context: Context, paths: tuple[str, ...], events: int, runs: int) 
 @bench.command("store", help=_("Events from the log's batches to searchable, synced files; and how it answers."),
                epilog="vonggac bench store --search 5000000 --json")  # fmt: skip
 @click.argument("paths", nargs=-1, metavar="[PATH…]")
-@click.option("--events", type=click.IntRange(1_000), default=200_000, help=_("how many, a run"))
-@click.option("--runs", type=click.IntRange(1, 100), default=5, help=_("how often each figure is taken"))
+@click.option("--events", type=click.IntRange(1_000), default=200_000, metavar="N", help=_("how many, a run"))
+@click.option("--runs", type=click.IntRange(1, 100), default=5, metavar="N", help=_("how often each figure is taken"))
 @click.option("--search", type=click.IntRange(10_000), metavar="N", help=_("ask questions of a store of N events"))
 @click.pass_obj
 def bench_store(context: Context, paths: tuple[str, ...], events: int, runs: int, search: int | None) -> None:
@@ -95,8 +95,8 @@ def bench_store(context: Context, paths: tuple[str, ...], events: int, runs: int
 
 @bench.command("pipeline", help=_("The whole service under load: syslog and files in, alerts and stored events out."),
                epilog="vonggac bench pipeline --rate 15000 --seconds 600 --json")  # fmt: skip
-@click.option("--rate", type=click.IntRange(1), default=15_000, help=_("events a second that are sent"))
-@click.option("--seconds", type=click.FloatRange(5), default=60, help=_("how long"))
+@click.option("--rate", type=click.IntRange(1), default=15_000, metavar="N", help=_("events a second that are sent"))
+@click.option("--seconds", type=click.FloatRange(5), default=60, metavar="N", help=_("how long"))
 @click.option("--rules", "packs", multiple=True, metavar="PATH|PACK", help=_("these packs besides our own"))
 @click.pass_obj
 def bench_pipeline(context: Context, rate: int, seconds: float, packs: tuple[str, ...]) -> int:
@@ -137,14 +137,8 @@ def _speeds(
 
 def _records(paths: tuple[str, ...]) -> list[bytes]:
     """Give the events of files of the user's own, as the log holds them."""
-    found: list[bytes] = []
-    collectors = {name: shelf.collector(name) for name in shelf.names("collectors")}
-    for source in (one for path in files(paths) if isinstance(path, str) for one in inputs(path, Limits())):
-        name = None if isinstance(source, Bad) else claimed(source, collectors)
-        if name is not None and not isinstance(source, Bad):
-            with suppress(*READ_ERRORS):
-                for records, _mark in collectors[name].open(source, ReadOptions()).read(None):
-                    found += [one.to_json() for one in records if isinstance(one, Event)]
+    batches = _batches(path for path in files(paths) if isinstance(path, str))
+    found = [one.to_json() for records in batches for one in records if isinstance(one, Event)]
     if not found:
         raise Unusable(_("nothing to read there"))
     return found
@@ -161,15 +155,20 @@ def _show(context: Context, rows: list[dict[str, Any]]) -> None:
 
 def _read(paths: list[str]) -> float:
     """Give events/s of collectors alone: bytes to Events, in this process, nothing written."""
+    start = time.perf_counter()
+    events = sum(map(len, _batches(paths)))
+    return events / (time.perf_counter() - start)
+
+
+def _batches(paths: Iterable[str]) -> Iterator[Sequence[Event | Bad]]:
+    """Yield what the collectors make of files; what was read before a damage counts, `scan` names it."""
     collectors = {name: shelf.collector(name) for name in shelf.names("collectors")}
-    events, start = 0, time.perf_counter()
     for source in (one for path in paths for one in inputs(path, Limits())):
         name = None if isinstance(source, Bad) else claimed(source, collectors)
         if name is not None and not isinstance(source, Bad):
-            with suppress(*READ_ERRORS):  # what was read before the damage counts; `scan` names it
+            with suppress(*READ_ERRORS):
                 for records, _mark in collectors[name].open(source, ReadOptions()).read(None):
-                    events += len(records)
-    return events / (time.perf_counter() - start)
+                    yield records
 
 
 def _scan(context: Context, paths: tuple[str, ...], workers: int) -> float:

@@ -9,8 +9,9 @@ import msgspec
 from vonggac.health.measure import Measure, Source
 
 FIVES: Final = 3  # windows are three times five minutes
-HOURS: Final = 48  # hour of the day, of a working day (0-23) and of a weekend (24-47)
-ALL: Final = 48  # the entry over all hours, for a source that is too young for its own hours
+#: hours are numbered: those of a working day 0-23, of a weekend 24-47; this is the entry over all of them, for a source
+#: that is too young for its own hours
+ALL: Final = 48
 ENOUGH: Final = 3  # observations of an hour of the day that make it known
 _MISSED: Final = 200  # hours without an event that wait to be learned
 _NAMES: Final = 96  # field names remembered, a source
@@ -72,9 +73,8 @@ class Trail(msgspec.Struct, array_like=True):
     quiet: float = 0.0  # minutes without an event, each weighed by how usual events are at that hour
     gap: float = 0.0  # its longest usual quiet
     minute: int = 0  # events of the running minute
-    five: list[int] = msgspec.field(
-        default_factory=lambda: [0, 0, 0]
-    )  # events, failed, beside of the running five minutes
+    #: events, failed, beside of the running five minutes
+    five: list[int] = msgspec.field(default_factory=lambda: [0, 0, 0])
     window: list[list[int]] = []  # the last three of them
     offsets: list[float] = []  # of the running five minutes
     clocks: list[float] = []  # medians of the last three five minutes that had any

@@ -11,6 +11,7 @@ import orjson
 from vonggac.event import ECS_VERSION, SEVERITY, digest
 from vonggac.health._trail import ALL, ENOUGH, FIVES, Trail
 from vonggac.health.measure import Source
+from vonggac.reading.times import iso as written
 from vonggac.settings import Health
 
 SILENCE: Final = "health/silence"
@@ -205,7 +206,7 @@ def names(of: Sequence[str]) -> str:
 
 def iso(at: int) -> str:
     """Write s since 1970 as events write it: `2026-03-01T08:00:00.000000Z`."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.000000Z")
+    return written(datetime.fromtimestamp(at, UTC))
 
 
 def local(at: int) -> str:

@@ -97,9 +97,8 @@ class Watch(msgspec.Struct, array_like=True):
             since = self.behind[group]
             stays = at - since >= _CATCHING_UP_S
             if self._told(f"behind {group}", at, begins=stays, ends=False):
-                yield _alert(
-                    rules.BEHIND, group, at, at, behind_message(group, age, since), {"group": group, "seconds": age}
-                )
+                matched: dict[str, object] = {"group": group, "seconds": age}
+                yield _alert(rules.BEHIND, group, at, at, behind_message(group, age, since), matched)
         for fault in self.faults:
             group = fault.rule.removeprefix("behind ")
             if group != fault.rule and not fault.until and behind.get(group, 0) <= _BEHIND_S / 2:
@@ -181,14 +180,8 @@ def _remedy(intake: str) -> str:
 
 
 _REMEDIES: Final = (
-    (
-        "syslog-udp",
-        "Send by TCP or TLS, which wait; enlarge net.core.rmem_max (33554432)",
-    ),
-    (
-        "capture-",
-        "Leave out with capture.filter what no rule looks at (backups, video)",
-    ),
+    ("syslog-udp", "Send by TCP or TLS, which wait; enlarge net.core.rmem_max (33554432)"),
+    ("capture-", "Leave out with capture.filter what no rule looks at (backups, video)"),
     ("", "The service's log says when and why"),
 )
 

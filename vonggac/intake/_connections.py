@@ -191,10 +191,8 @@ class Connections:
                 data = sock.recv(_CHUNK)
             except (BlockingIOError, ssl.SSLWantReadError):
                 return
-            except (
-                OSError
-            ):  # reset, a broken record, or it asks for TLS answers and takes none: what came before counts
-                data = b""
+            except OSError:  # reset, a broken record, or it asks for TLS answers and takes none
+                data = b""  # what came before counts
             if not data:
                 self._end(connection, out)
                 return

@@ -19,9 +19,8 @@ from vonggac.serving.http import Head, Response
 
 #: clients of Elasticsearch 8 refuse a server that does not send it
 HEADERS: Final = {"X-Elastic-Product": "Elasticsearch"}
-_VERSION: Final = (
-    "8.19.0"  # whose bulk API is spoken here: shippers of 8.x take it, later ones with allow_older_versions
-)
+#: whose bulk API is spoken here: shippers of 8.x take it, later ones with allow_older_versions
+_VERSION: Final = "8.19.0"
 _ROOT: Final = {
     "name": "vonggac",
     "cluster_name": "vonggac",

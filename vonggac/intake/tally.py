@@ -22,6 +22,8 @@ _SHAPES: Final = 2  # events whose fields are looked at, a slot and source
 _SHAPE_SLOTS: Final = 60  # a shape is told every ten minutes
 _IDLE_SLOTS: Final = 8_640  # a source not seen for a day gives its place to a new one, when the table is full
 _SWEEP_SLOTS: Final = 60  # between two looks for such places
+#: their events carry the time of a beginning and come at the end: a flow up to half an hour late
+_TOLD_LATE: Final = ("pcap",)
 
 
 class _Count:
@@ -45,10 +47,6 @@ class _Count:
         self.names: dict[str, int] = {}
         self.told = slot  # slot of the last shape
         self.seen = slot
-
-
-#: their events carry the time of a beginning and come at the end: a flow up to half an hour late
-_TOLD_LATE: Final = ("pcap",)
 
 
 class Tally:

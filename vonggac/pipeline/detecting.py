@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from vonggac.dead import TOPIC as DEAD
 from vonggac.dead import dead_record
 from vonggac.event import Alert, Bad, Event, Match
 from vonggac.logport import Batch, Out, Part, Task
@@ -17,8 +17,6 @@ from vonggac.pipeline.sifting import SAMPLE, Sifter, in_hand
 from vonggac.pipeline.turning import Life, commit, poll
 from vonggac.ports import Detector, FileDetector
 from vonggac.reading.times import iso
-
-_log = logging.getLogger(__name__)
 
 GROUP: Final = "detect"
 ALERTS: Final = "alerts"
@@ -139,7 +137,7 @@ class Detect:
 
     def _dead(self, bad: Bad, batch: Batch) -> None:
         self._life.count("dead_total")
-        self._outs.append(Out("dead", dead_record(bad, task=GROUP, at=batch.appended)))
+        self._outs.append(Out(DEAD, dead_record(bad, task=GROUP, at=batch.appended)))
 
     def _commit(self) -> None:
         """Make it durable; a turn without alerts commits its positions only."""
