@@ -18,13 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from connectors._sqlite import sqlite
 from vonggac.event import fold
 from vonggac.logport import Part, Positions
-
-try:
-    from pysqlite3 import dbapi2 as sqlite
-except ImportError:  # no wheel for this platform
-    sqlite = sqlite3
 
 FORMAT: Final = 2  # of the catalogue; a newer one is refused, an older one is brought up to it
 OTHERS: Final = "*"  # the host that stands for all those of a file that have no row of their own in `sources`

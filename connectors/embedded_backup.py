@@ -26,11 +26,7 @@ from connectors._catalogue import Catalogue
 from connectors._journal import Journal, journals
 from connectors._segment import name_of, numbers
 from connectors._sound import digest_of
-
-try:
-    from pysqlite3 import dbapi2 as sqlite
-except ImportError:  # no wheel for this platform
-    import sqlite3 as sqlite
+from connectors._sqlite import sqlite
 
 FORMAT: Final = 1
 MANIFEST: Final = "manifest.json"

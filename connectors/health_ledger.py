@@ -10,7 +10,6 @@ All that belongs together is written in one transaction, so that a replay after 
 from __future__ import annotations
 
 import logging
-import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -19,14 +18,10 @@ from typing import Any, Final
 import msgspec
 import zstandard
 
+from connectors._sqlite import sqlite
 from vonggac.event import Bad
 from vonggac.health.ledger import START, Day, Row, chained, verify
 from vonggac.logport import Part, Positions
-
-try:
-    from pysqlite3 import dbapi2 as sqlite
-except ImportError:  # no wheel for this platform
-    sqlite = sqlite3
 
 _log = logging.getLogger(__name__)
 
