@@ -40,9 +40,9 @@ command = [sys.executable, "-c", (data / "role.py").read_text(), str(data)]
 sys.exit(Supervisor(data, command, roles(), reload, tell).run(lambda: print("ready", flush=True)))
 """
 ROLE = """
-import json, os, pathlib, signal, sys, time
+import json, os, pathlib, select, signal, sys, time
 from vonggac.pipeline.pages import Page, State, page_of
-spec = json.loads(sys.stdin.readline())
+spec = json.loads(open(0, 'rb', buffering=0, closefd=False).readline())
 data, name = pathlib.Path(sys.argv[1]), spec["role"]
 page = Page.create(page_of(data, name + "-0"))
 log = open(data / "log", "a", buffering=1)
@@ -54,9 +54,8 @@ signal.signal(signal.SIGUSR1, end)
 signal.pthread_sigmask(signal.SIG_SETMASK, ())
 exec((data / name).read_text() if (data / name).exists() else "")
 page.set_state(State.READY)
-while True:
+while not select.select([0], [], [], 0.02)[0]:  # the end of standard input is the end of the supervisor
     page.beat()
-    time.sleep(0.02)
 """
 
 
@@ -224,12 +223,13 @@ def test_new_settings_that_a_role_cannot_run_with_are_taken_back(
 def test_what_is_left_to_it_is_reaped(start: Callable[..., Running], tmp_path: Path) -> None:
     """As PID 1 it gets orphans: here a role leaves one behind."""
     (tmp_path / "collect").write_text(
-        "if os.fork() == 0:\n    if os.fork() == 0:\n        time.sleep(0.3)\n        os._exit(0)\n"
-        "    os._exit(0)\nos.wait()"
+        "if os.fork() == 0:\n    if orphan := os.fork():\n        (data / 'orphan').write_text(str(orphan))\n        os._exit(0)\n"
+        "    time.sleep(0.3)\n    os._exit(0)\nos.wait()"
     )
     service = start("collect")
     service.ready()
-    time.sleep(0.6)
+    orphan = int((tmp_path / "orphan").read_text())
+    until(lambda: not Path(f"/proc/{orphan}").exists())  # a zombie has its folder
     children = Path(f"/proc/{service.process.pid}/task/{service.process.pid}/children").read_text().split()
     assert children == [str(service.pid("collect"))]
     assert service.end() == 0
