@@ -70,9 +70,16 @@ class Regex:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What depends on one value alone and fits no index: comparisons, parts of times, networks."""
+    """What depends on one value alone and fits no index: comparisons and parts of times."""
 
     holds: Callable[[Any], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """`cidr`."""
+
+    network: IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +89,14 @@ class Reference:
     other: str
 
 
+Meaning = Null | Exists | Equal | Text | Regex | Value | Network | Reference
+
+
 @dataclass(frozen=True, slots=True)
 class Atom:
     """One value of an item."""
 
-    meaning: Null | Exists | Equal | Text | Regex | Value | Reference
+    meaning: Meaning
     test: Test
 
 
@@ -168,11 +178,11 @@ def _number_test(chain: Sequence[str], wanted: Any) -> Atom:
         number = part(value) if part else number_of(value)
         return number is not None and compare(number, wanted)
 
-    return _of_value(holds)
+    return _of_value(Value(holds), holds)
 
 
-def _of_value(holds: Callable[[Any], bool]) -> Atom:
-    return Atom(Value(holds), lambda view, field: any(map(holds, view.values(field or "") or ())))
+def _of_value(meaning: Meaning, holds: Callable[[Any], bool]) -> Atom:
+    return Atom(meaning, lambda view, field: any(map(holds, view.values(field or "") or ())))
 
 
 # ------------------------------------------------- addresses, fields, regexes
@@ -183,7 +193,7 @@ def _cidr_test(value: str, rest: Sequence[str]) -> Atom:
     if rest:
         msg = "'cidr' takes no further modifiers"
         raise ValueError(msg)
-    return _of_value(lambda one: address_in(one, network))
+    return _of_value(Network(network), lambda one: address_in(one, network))
 
 
 def _fieldref_test(other: str, rest: Sequence[str], form: str) -> Atom:
