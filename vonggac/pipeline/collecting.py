@@ -128,7 +128,7 @@ class Collect:
     def _end(self) -> None:
         """Stop the intakes, commit what they gave, let go."""
         self._stop.set()
-        end = time.monotonic() + 2.5
+        end = time.monotonic() + 2.3
         while time.monotonic() < end and any(thread.is_alive() for thread in self._threads):
             self._turn(0.05)
         self._inlet.close()

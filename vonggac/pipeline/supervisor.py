@@ -36,7 +36,7 @@ _START_S: Final = 180.0  # and one that is still starting
 _BACK_OFF_S: Final = (0.2, 30.0)
 _WELL_S: Final = 60.0  # alive so long: the next death is a first one
 _DEATHS: Final = 3  # at one place
-_PHASES_S: Final = {"collect": 2.8, "detect": 2.2, "store": 2.2, "desk": 0.6}  # with the rest, below 10 s
+_PHASES_S: Final = {"collect": 2.7, "detect": 2.0, "store": 2.0, "desk": 1.1}  # with the rest, below 10 s
 _SIGNALS: Final = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT}
 
 
