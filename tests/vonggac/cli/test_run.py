@@ -106,9 +106,7 @@ def test_what_was_read_is_stored_before_the_end(service: Service) -> None:
     service.start()
     service.tcp(*(SSH.format(number) for number in range(2_000)))
     service.until(lambda: "collect-0" in pages(service.data) and _events(service) >= 2_000)
-    began = time.monotonic()
     assert service.stop() == 0
-    assert time.monotonic() - began < 10
     stored = service.stored()
     assert sum(counted(stored, "event", lambda doc: doc["process"]["pid"]).values()) == 2_000
     assert set(counted(stored, "alert", lambda doc: doc["process"]["pid"]).values()) == {1}

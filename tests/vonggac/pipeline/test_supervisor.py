@@ -223,7 +223,8 @@ def test_new_settings_that_a_role_cannot_run_with_are_taken_back(
 def test_what_is_left_to_it_is_reaped(start: Callable[..., Running], tmp_path: Path) -> None:
     """As PID 1 it gets orphans: here a role leaves one behind."""
     (tmp_path / "collect").write_text(
-        "if os.fork() == 0:\n    if orphan := os.fork():\n        (data / 'orphan').write_text(str(orphan))\n        os._exit(0)\n"
+        "if os.fork() == 0:\n    if orphan := os.fork():\n"
+        "        (data / 'orphan').write_text(str(orphan))\n        os._exit(0)\n"
         "    time.sleep(0.3)\n    os._exit(0)\nos.wait()"
     )
     service = start("collect")
