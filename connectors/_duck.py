@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -85,6 +86,15 @@ class Watch:
         """Go on with a new connection."""
         old, self._con = self._con, self._engine.renew()
         old.close()
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Let somebody else take his time; after it the limit begins anew."""
+        self._end = math.inf
+        try:
+            yield
+        finally:
+            self._end = time.monotonic() + self._limit_s
 
     def check(self) -> None:
         """Raise what ends the query, if it is to end."""

@@ -15,15 +15,17 @@ import resource
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from connectors._analyst import table
+from connectors._analyst import portions, table
 from connectors._duck import Engine
 from connectors._querywire import Message, framed, page_out, query_in, read_message
 from connectors._search import File, answer
 from vonggac.storeport import Failed, Stopped, TooMuch, TooSlow
+
+Send = Callable[[Message], int]  # gives the frame's bytes; waits until who asks has room
 
 
 def main() -> None:
@@ -36,8 +38,15 @@ def main() -> None:
     questions = Questions(sys.stdin.buffer)
     while (question := questions.next(float(idle_s))) is not None:
         _allow(question["limit_s"] * int(threads))
-        out.write(framed({"n": question["n"], **_answer(engines, question, questions.stop)}))
-        out.flush()
+
+        def send(message: Message, asked: Message = question) -> int:
+            frame = framed({"n": asked["n"], **message})
+            out.write(frame)
+            out.flush()
+            _allow(asked["limit_s"] * int(threads))  # for each portion
+            return len(frame)
+
+        send(_answer(engines, question, questions.stop, send))
     os._exit(0)  # the thread that waits for questions holds standard input: an ordered end would wait for it
 
 
@@ -67,16 +76,23 @@ class Questions:
         os._exit(0)  # the parent is gone; whatever runs is for nobody
 
 
-def _answer(engines: Sequence[Engine], question: Message, stop: threading.Event) -> Message:
-    """Answer; what does not fit into memory on several threads, on one."""
+def _answer(engines: Sequence[Engine], question: Message, stop: threading.Event, send: Send) -> Message:
+    """Answer, by the last message at least; what does not fit into memory on several threads, on one."""
+    begun = False
+
+    def portion(message: Message) -> int:
+        nonlocal begun
+        begun = True
+        return send(message)
+
     end = time.monotonic() + question["limit_s"]
     try:
         for engine in engines:
             try:
-                return _answered(engine, question, end - time.monotonic(), stop)
+                return _answered(engine, question, end - time.monotonic(), stop, portion)
             except (TooMuch, MemoryError):
                 engine.close()
-                if engine is engines[-1]:
+                if begun or engine is engines[-1]:
                     raise
             finally:
                 if engine is not engines[0]:
@@ -88,13 +104,20 @@ def _answer(engines: Sequence[Engine], question: Message, stop: threading.Event)
     return {"error": ["much", engines[0].memory]}
 
 
-def _answered(engine: Engine, question: Message, limit_s: float, stop: threading.Event) -> Message:
+def _answered(engine: Engine, question: Message, limit_s: float, stop: threading.Event, send: Send) -> Message:
     units, files = frozenset(question["units"]), [File(*one) for one in question["files"]]
     if question["do"] == "search":
         page, bad = answer(engine, query_in(question["query"]), units, files, limit_s, stop)
         return {"page": page_out(page), "unreadable": bad}
+    if question["do"] == "rows":
+
+        def give(columns: tuple[str, ...], times: tuple[int, ...], rows: list[list[Any]]) -> int:
+            return send({"columns": columns, "times": times, "rows": rows})
+
+        ended, bad = portions(engine, question["sql"], units, files, limit_s, stop, question["rows"], give)
+        return {"ended": ended, "unreadable": bad}
     found, bad = table(engine, question["sql"], units, files, limit_s, stop, question["rows"])
-    return {"table": [found.columns, found.rows, found.more], "unreadable": bad}
+    return {"table": [found.columns, found.rows, found.more, found.times], "unreadable": bad}
 
 
 def _confine(memory_mb: int, threads: int) -> None:

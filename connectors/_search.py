@@ -113,11 +113,11 @@ def answer(
         files = [one for one in files if one.oldest <= after[0]]
     elif after is not None:
         files = [one for one in files if one.newest >= after[0]]
-    return reading(engine, files, limit_s, stop, lambda left: _page(engine, query, units, left))
+    return reading(engine, files, limit_s, stop, lambda left, _: _page(engine, query, units, left))
 
 
 def reading(
-    engine: Engine, files: Sequence[File], limit_s: float, stop: Stop, ask: Callable[[Sequence[File]], Answer]
+    engine: Engine, files: Sequence[File], limit_s: float, stop: Stop, ask: Callable[[Sequence[File], Watch], Answer]
 ) -> tuple[Answer, list[Unreadable]]:
     """Ask of all the files that can be read; when the engine fails, those that cannot are looked for.
 
@@ -131,7 +131,7 @@ def reading(
             left = files
             while True:
                 try:
-                    found = ask(left)
+                    found = ask(left, watch)
                     watch.check()
                     return found, bad
                 except (duckdb.InterruptException, duckdb.OutOfMemoryException):

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import select
-import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from itertools import count
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from connectors._analyst import Table
 from connectors._catalogue import Catalogue, CatalogueError, SourceSpan
-from connectors._querywire import Message, framed, page_in, parsed, query_out
+from connectors._querychild import POLL_S, Child, Crashed, Left
+from connectors._querywire import Message, page_in, query_out
 from connectors._search import File, Unreadable, damage_of, file_of, missing, plan, tell
 from vonggac.query import Query
-from vonggac.reading.endings import ending
 from vonggac.storeport import Failed, Page, Stop, Stopped, TooMuch, TooSlow
 
-__all__ = ["QueryProcess", "Table"]
+__all__ = ["QueryProcess", "RowStream", "Table"]
 
 MAX_ROWS: Final = 100_000  # of a table
 
@@ -44,8 +38,8 @@ class QueryProcess:
         self._lock = threading.Lock()
         self._free = threading.Semaphore(processes)
         self._tries = processes + _TRIES  # each of the children may have ended, idle
-        self._idle: list[_Child] = []
-        self._living: set[_Child] = set()
+        self._idle: list[Child] = []
+        self._living: set[Child] = set()
         self._closed = False
 
     @property
@@ -82,9 +76,42 @@ class QueryProcess:
             return {"do": "sql", "sql": text, "units": sorted(units), "files": files, "rows": rows}
 
         found = self._ask(question, limit_s, stop)
-        columns, given, more = found["table"]
+        columns, given, more, times = found["table"]
         lacks = tell(catalogue, _unreadable(found)) if units else ()
-        return Table(tuple(columns), tuple(given), more, lacks)
+        return Table(tuple(columns), tuple(given), more, lacks, tuple(times))
+
+    def rows_of(
+        self, text: str, units: frozenset[str], limit_s: float, stop: Stop, rows: int | None = None
+    ) -> RowStream:
+        """Answer one SELECT as `sql` does, with every row (or so many), as they are made and taken.
+
+        Returns when the first rows are there. Until the last one is taken, or `close`, a process answers nobody else.
+        """
+        catalogue = self._catalogue()
+        files = [file_of(one) for one in catalogue.live()]
+
+        def question() -> Message:
+            return {"do": "rows", "sql": text, "units": sorted(units), "files": files, "rows": rows}
+
+        child, first = self._begun(question, limit_s, stop)
+
+        def hear() -> Message:
+            try:
+                return self._heard(child.hear(limit_s, stop), limit_s)
+            except Crashed:
+                self._look_over(files, time.monotonic() + limit_s, stop)
+                raise
+            except TooSlow:
+                raise _slow(limit_s) from None
+
+        def lacks(found: Message) -> tuple[str, ...]:
+            return tell(catalogue, _unreadable(found)) if units else ()
+
+        def done(whole: bool) -> None:
+            (self._keep if whole else self._end)(child)
+            self._free.release()
+
+        return RowStream(first, hear, lacks, done)
 
     def sources(self) -> Sequence[SourceSpan]:
         """Give the oldest and newest searchable event of each source."""
@@ -121,8 +148,15 @@ class QueryProcess:
 
     def _ask(self, question: Callable[[], Message], limit_s: float, stop: Stop) -> Message:
         """Wait for a child, and for its answer."""
+        child, answer = self._begun(question, limit_s, stop)
+        self._keep(child)
+        self._free.release()
+        return answer
+
+    def _begun(self, question: Callable[[], Message], limit_s: float, stop: Stop) -> tuple[Child, Message]:
+        """Wait for a child, and for the first message of its answer; it and its place are the caller's then."""
         end = time.monotonic() + limit_s
-        while not self._free.acquire(timeout=_POLL_S):
+        while not self._free.acquire(timeout=POLL_S):
             if stop.is_set():
                 raise Stopped
             if time.monotonic() >= end:
@@ -130,20 +164,21 @@ class QueryProcess:
                 raise TooSlow(msg)
         try:
             return self._answer(question, limit_s, end, stop)
-        finally:
+        except BaseException:
             self._free.release()
+            raise
 
-    def _answer(self, question: Callable[[], Message], limit_s: float, end: float, stop: Stop) -> Message:
+    def _answer(self, question: Callable[[], Message], limit_s: float, end: float, stop: Stop) -> tuple[Child, Message]:
         why: Exception = Failed("the query process ends before it answers")
         for _ in range(self._tries):
             asked = question()
             child = self._child()
             try:
                 answer = child.ask(asked, max(0.0, end - time.monotonic()), stop)
-            except _Left:  # it had ended, idle, before it heard of us
+            except Left:  # it had ended, idle, before it heard of us
                 self._end(child)
                 continue
-            except _Crashed as error:
+            except Crashed as error:
                 self._end(child)
                 why = error
                 if not self._look_over(asked["files"], end, stop):
@@ -155,12 +190,17 @@ class QueryProcess:
             except BaseException:
                 self._end(child)
                 raise
-            self._keep(child)
             if "error" in answer:
-                kind, text = answer["error"]
-                raise _error(kind, text, limit_s)
-            return answer
+                self._keep(child)
+            return child, self._heard(answer, limit_s)
         raise why
+
+    @staticmethod
+    def _heard(answer: Message, limit_s: float) -> Message:
+        if "error" in answer:
+            kind, text = answer["error"]
+            raise _error(kind, text, limit_s)
+        return answer
 
     def _look_over(self, files: Sequence[File], end: float, stop: Stop) -> bool:
         """Look for the damaged file that may have been too much for the engine, and mark it; say whether one was."""
@@ -173,118 +213,74 @@ class QueryProcess:
         tell(self._catalogue(), found)
         return bool(found)
 
-    def _child(self) -> _Child:
+    def _child(self) -> Child:
         with self._lock:
             if self._idle:
                 return self._idle.pop()
-        child = _Child(self._arguments)
+        child = Child(self._arguments)
         with self._lock:
             self._living.add(child)
         return child
 
-    def _keep(self, child: _Child) -> None:
+    def _keep(self, child: Child) -> None:
         with self._lock:
             if not self._closed:
                 self._idle.append(child)
                 return
         self._end(child)
 
-    def _end(self, child: _Child) -> None:
+    def _end(self, child: Child) -> None:
         child.end()
         with self._lock:
             self._living.discard(child)
 
 
-class _Left(Exception):
-    """The child ended of itself."""
+class RowStream:
+    """The answer to a statement, row by row; what `more` and `missing` say is right after the last row.
 
+    Taking rows may raise Stopped, TooSlow (a portion of about 1 MiB was not there within the limit; how long the taker
+    takes does not count), TooMuch, Failed and ValueError: what was given before is right, but not all.
+    """
 
-class _Crashed(Failed):
-    """The child died of itself."""
+    def __init__(
+        self,
+        first: Message,
+        hear: Callable[[], Message],
+        lacks: Callable[[Message], tuple[str, ...]],
+        done: Callable[[bool], None],
+    ) -> None:
+        self.columns: tuple[str, ...] = tuple(first["columns"])
+        self.times: tuple[int, ...] = tuple(first["times"])
+        self.more = False
+        self.missing: tuple[str, ...] = ()
+        self._first, self._hear, self._lacks, self._done = first, hear, lacks, done
+        self._open = True
+        self.rows = self._rows()
 
+    def close(self) -> None:
+        """End the answer here; the process that gives it too. May be called twice."""
+        self._close(whole=False)
 
-class _Child:
-    """A query process and the pipes to it; one question at a time."""
-
-    def __init__(self, arguments: Sequence[str]) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "connectors._queryworker", *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            bufsize=0,
-            env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},  # no secrets
-            start_new_session=True,  # Ctrl-C is for us; we tell it to stop
-        )
-        if self._process.stdin is None or self._process.stdout is None:
-            raise AssertionError
-        self._in, self._out = self._process.stdin.fileno(), self._process.stdout.fileno()
-        os.set_blocking(self._in, False)
-        os.set_blocking(self._out, False)
-        self._numbers = count()
-        self.pid = self._process.pid
-
-    def ask(self, question: Message, limit_s: float, stop: Stop) -> Message:
-        """Send the question and wait for the answer; what does not obey within 2 s is ended."""
-        number = next(self._numbers)
-        sending = bytearray(framed({**question, "n": number, "limit_s": limit_s}))
-        got = bytearray()
-        end = time.monotonic() + limit_s + _OBEY_S
-        told: float | None = None
-        poll = select.poll()
-        poll.register(self._out, select.POLLIN)
-        poll.register(self._in, select.POLLOUT)
-        while True:
-            now = time.monotonic()
-            if told is None and stop.is_set():
-                sending += framed({"do": "stop", "n": number})
-                told = now
-            if told is not None and now > told + _OBEY_S:
-                raise Stopped
-            if now > end:
-                raise TooSlow
-            poll.modify(self._in, select.POLLOUT if sending else 0)
-            ready = dict(poll.poll(_POLL_S * 1000))
-            if self._out in ready and not self._receive(got):
-                self._raise_end(heard=bool(got))
-            if sending and self._in in ready:
-                try:
-                    del sending[: os.write(self._in, sending)]
-                except BrokenPipeError:
-                    sending.clear()  # its end is told by the other pipe
-            if len(got) >= 4 and len(got) - 4 >= (size := int.from_bytes(got[:4], "big")):
-                return parsed(memoryview(got)[4 : 4 + size])
-
-    def end(self) -> None:
-        """End the process, whatever it does."""
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()
-
-    def _receive(self, got: bytearray) -> bool:
-        """Take what is there; False at the end."""
+    def _rows(self) -> Iterator[list[Any]]:
+        message, whole = self._first, False
+        del self._first
         try:
-            data = os.read(self._out, _CHUNK)
-        except BlockingIOError:
-            return True
-        got += data
-        return bool(data)
+            while "ended" not in message:
+                yield from message["rows"]
+                message = self._hear()
+            whole = True
+        finally:
+            self._close(whole)
+        self.more, all_there = message["ended"]
+        self.missing = self._lacks(message)
+        if not all_there:
+            msg = "the answer broke off at a file that cannot be read; asked again, the rest answers"
+            raise Failed(msg)
 
-    def _raise_end(self, *, heard: bool) -> None:
-        try:
-            code = self._process.wait(_OBEY_S)
-        except subprocess.TimeoutExpired:
-            code = -signal.SIGKILL
-        if code == 0 and not heard:
-            raise _Left
-        if code in (-signal.SIGKILL, -signal.SIGABRT):  # the kernel's when memory ends, and the engine's own
-            msg = "the query process was ended for want of memory"
-            raise TooMuch(msg)
-        if code == -signal.SIGXCPU:
-            raise TooSlow
-        msg = f"the query process died ({ending(code)}); the next question gets a new one"
-        raise _Crashed(msg)
+    def _close(self, whole: bool) -> None:
+        if self._open:
+            self._open = False
+            self._done(whole)
 
 
 def _unreadable(found: Message) -> list[Unreadable]:
@@ -301,11 +297,7 @@ def _slow(limit_s: float) -> TooSlow:
 
 # -------------------------------------------------------------------- tables
 
-_OBEY_S: Final = 2.0
-_POLL_S: Final = 0.05
-_CHUNK: Final = 1 << 20
 _TRIES: Final = 2
-_ENVIRONMENT: Final = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "LANG", "LC_ALL")
 _ERRORS: Final[dict[str, type[Exception]]] = {
     "stopped": Stopped,
     "much": TooMuch,

@@ -275,6 +275,74 @@ def test_it_gives_way_can_write_no_file_and_knows_no_secret(
     assert os.getpriority(os.PRIO_PROCESS, process.pids[0]) > os.getpriority(os.PRIO_PROCESS, 0)
 
 
+#: a million rows: more than the pipe and both sides hold
+MANY = "WITH v AS (SELECT unnest([0,1,2,3,4,5,6,7,8,9]) AS a) SELECT 'a text of a row' || v5.a AS t FROM "
+MANY += ", ".join(f"v v{n}" for n in range(6))
+
+
+def test_every_row_in_portions(process: QueryProcess) -> None:
+    stream = process.rows_of("SELECT id, ts FROM events ORDER BY id", UNITS, PATIENCE_S, GO_ON)
+    assert (stream.columns, stream.times) == (("id", "ts"), (1,))
+    assert [row[0] for row in stream.rows] == ["e0", "e1", "e2"]
+    assert (stream.more, stream.missing) == (False, ())
+    stream = process.rows_of("SELECT id FROM events WHERE id = 'none'", UNITS, PATIENCE_S, GO_ON)
+    assert (stream.columns, list(stream.rows)) == (("id",), [])
+    for wanted in (1, 99, 100, 101, 12_345):
+        stream = process.rows_of(MANY, UNITS, PATIENCE_S, GO_ON, wanted)
+        assert (sum(1 for _ in stream.rows), stream.more) == (wanted, True)
+    (pid,) = process.pids
+    stream = process.rows_of(MANY, UNITS, PATIENCE_S, GO_ON)
+    assert sum(1 for _ in stream.rows) == 10**6
+    assert process.pids == (pid,)
+    with pytest.raises(ValueError, match="nothing"):
+        process.rows_of("SELECT nothing FROM events", UNITS, PATIENCE_S, GO_ON)
+    assert count(process) == 3
+
+
+def test_who_takes_his_time_is_waited_for_and_who_goes_is_not(process: QueryProcess) -> None:
+    assert count(process) == 3
+    stream = process.rows_of(MANY, UNITS, 2.0, GO_ON)
+    next(stream.rows)
+    time.sleep(3)  # longer than the limit, while the pipe is full
+    for _ in range(200_000):
+        next(stream.rows)
+    stream.close()
+    stream.close()
+    assert count(process) == 3
+    stop = threading.Event()
+    stream = process.rows_of(MANY, UNITS, PATIENCE_S, stop)
+    next(stream.rows)
+    stop.set()
+    with pytest.raises(Stopped):
+        for _ in stream.rows:
+            pass
+    assert count(process) == 3
+
+
+def test_a_death_between_two_rows_is_told(process: QueryProcess) -> None:
+    for number, error in ((signal.SIGKILL, TooMuch), (signal.SIGSEGV, Failed)):
+        stream = process.rows_of(MANY, UNITS, PATIENCE_S, GO_ON)
+        next(stream.rows)
+        os.kill(process.pids[0], number)
+        with pytest.raises(error):
+            for _ in stream.rows:
+                pass
+        assert count(process) == 3
+
+
+def test_no_rows_within_the_limit_end_the_answer(process: QueryProcess) -> None:
+    with pytest.raises(TooSlow, match=r"no answer within 0\.5 s"):
+        process.rows_of(ENDLESS, UNITS, 0.5, GO_ON)
+    assert count(process) == 3
+    stream = process.rows_of(MANY, UNITS, 2.0, GO_ON)
+    next(stream.rows)
+    os.kill(process.pids[0], signal.SIGSTOP)
+    with pytest.raises(TooSlow):
+        for _ in stream.rows:
+            pass
+    assert count(process) == 3
+
+
 def test_so_many_rows_and_no_more(process: QueryProcess) -> None:
     with pytest.raises(ValueError, match="1 to"):
         process.sql("SELECT 1", UNITS, PATIENCE_S, GO_ON, 0)

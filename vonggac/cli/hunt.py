@@ -29,7 +29,6 @@ from vonggac.storeport import Failed, Stopped, TooMuch, TooSlow
 
 _LIMIT: Final = 100  # rows on a screen
 _STATS: Final = 4  # fields
-_SQL_ROWS: Final = 100_000  # of the answer to a statement: the query process gives no more
 _DOUBLED: Final = re.compile(r"""[^\s\\"'(,=]\\\\(?!\\)""")
 _BEGINNINGS: Final = ("select", "with", "from", "(", "-", "/")
 _EYE: Final = ("@timestamp", "host.name", "event.dataset", "event.code", "user.name", "what")
@@ -76,6 +75,7 @@ def hunt(context: Context, /, **asked: Any) -> int:
         raise Unusable(_("nothing has been stored in {data} yet: start `vonggac run`").format(data=context.data))
     stop = threading.Event()
     process = importlib.import_module("connectors.embedded_query").QueryProcess  # reached by name, as every shelf
+    rows: Rows | None = None
     try:
         with process(root, memory_mb=kept.query_memory_mb) as asker:
             rows = question.rows(asker, stop)
@@ -86,26 +86,26 @@ def hunt(context: Context, /, **asked: Any) -> int:
             else:
                 given(form, rows, question.about)
     except (TooSlow, TooMuch, Failed, Stopped, ValueError) as error:
-        raise Unusable(_failure(error, asked)) from error
+        if rows is None or not rows.begun or not _at_once(form, asked):
+            raise Unusable(_failure(error, asked)) from error
+        said(_("the answer broke off, rows are missing: {why}").format(why=_failure(error, asked)))
+        return 3
     except OSError as error:
         raise unwritten(error, form.output) from error
     finally:
         stop.set()
     for line in rows.missing:
         said(_("not in the answer: {line}").format(line=line))
-    cut = rows.more and question.limit is None
-    if cut:
-        said(_("the answer was cut at the bound of one statement: there are more rows; ask for less, or by --where"))
-    return 3 if rows.missing or cut else 0
+    return 3 if rows.missing else 0
+
+
+def _at_once(form: Form, asked: dict[str, Any]) -> bool:
+    """Say that rows are out as soon as they are there; else they are given whole or not at all."""
+    return form.output is None and form.name in ("jsonl", "csv") and not asked["stats"]
 
 
 class _Question(Protocol):
     """What was asked, checked."""
-
-    @property
-    def limit(self) -> int | None:
-        """Give the limit of rows that the person wanted."""
-        ...
 
     @property
     def about(self) -> Sequence[tuple[str, str]]:
@@ -125,10 +125,12 @@ class _Statement:
     units: frozenset[str]
     limit: int | None
     limit_s: float
+    small: bool  # a table, which is laid out as a whole
     about: tuple[tuple[str, str], ...]
 
     def rows(self, asker: Any, stop: threading.Event) -> SqlAnswer:
-        return SqlAnswer(asker.sql(self.text, self.units, self.limit_s, stop, self.limit or _SQL_ROWS))
+        ask = asker.sql if self.small else asker.rows_of
+        return SqlAnswer(ask(self.text, self.units, self.limit_s, stop, self.limit))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +157,9 @@ def _statement(context: Context, asked: dict[str, Any], form: Form) -> _Question
             raise Unusable(_("--{name} does not go with SQL, which says it itself").format(name=name))
     units = _units(context, asked["units"])
     limit = None if asked["stats"] else _limit(asked, form)
-    if (limit or 0) > _SQL_ROWS:
-        raise Unusable(_("--limit: a statement is answered by at most {rows} rows").format(rows=_SQL_ROWS))
     about = (("SQL", asked["sql"]), ("unit", ", ".join(asked["units"])), (_("asked at"), _now()))
-    return _Statement(asked["sql"], units, limit, asked["timeout"], about)
+    small = form.name == "table" and not asked["stats"]
+    return _Statement(asked["sql"], units, limit, asked["timeout"], small, about)
 
 
 def _events(context: Context, asked: dict[str, Any], form: Form) -> _Question:

@@ -113,7 +113,7 @@ def _events(rows: Rows) -> int:
     usual = "what" in columns  # else the person named them
     if usual:
         shown = list(next(places for width, places in _FITTING if console().width >= width))
-    times = {n for n in shown if columns[n] in ("@timestamp", "ts", "ingested")}
+    times = {n for n in shown if n in rows.times}
     picked = [[local(str(row[n])) if row[n] and n in times else row[n] for n in shown] for row in made]
     zoned = (_("{name} (UTC+7)").format(name=columns[n]) if n in times else columns[n] for n in shown)
     names = [_(_NAMES[columns[n]]) for n in shown] if usual else list(zoned)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -72,8 +72,13 @@ class SqlTable(Protocol):
         ...
 
     @property
-    def rows(self) -> Sequence[Sequence[Any]]:
-        """Give the rows."""
+    def times(self) -> Sequence[int]:
+        """Say which columns are times."""
+        ...
+
+    @property
+    def rows(self) -> Iterable[Sequence[Any]]:
+        """Give the rows; once, where they come as they are made."""
         ...
 
     @property
@@ -103,6 +108,16 @@ class Rows(Protocol):
     @property
     def columns(self) -> Sequence[str]:
         """Give the names of `cells`."""
+        ...
+
+    @property
+    def times(self) -> Sequence[int]:
+        """Say which of the columns are times."""
+        ...
+
+    @property
+    def begun(self) -> bool:
+        """Say whether a row was given."""
         ...
 
     def lines(self) -> Iterator[bytes]:
@@ -136,8 +151,9 @@ class Answer:
         stop: Stop,
         columns: Sequence[str] = COLUMNS,
     ) -> None:
-        self.more = False
+        self.more = self.begun = False
         self.columns = columns
+        self.times = [n for n, name in enumerate(columns) if name == "@timestamp"]
         self._missing: dict[str, None] = {}
         self._asker, self._query, self._units = asker, query, units
         self._limit, self._limit_s, self._stop = limit, limit_s, stop
@@ -159,6 +175,7 @@ class Answer:
                     raise
                 size //= 2
                 continue
+            self.begun = self.begun or bool(page.rows)
             yield from page.rows
             left = None if left is None else left - len(page.rows)
             if page.next is None or left == 0:
@@ -189,8 +206,8 @@ class SqlAnswer:
 
     def __init__(self, table: SqlTable) -> None:
         self._table = table
-        self.more = table.more
-        self.missing = table.missing
+        self.begun = False
+        self.times = table.times
         self.columns: list[str] = []
         for name in table.columns:
             unique, number = name, 1
@@ -199,18 +216,33 @@ class SqlAnswer:
                 unique = f"{name}_{number}"
             self.columns.append(unique)
 
+    @property
+    def more(self) -> bool:
+        """Say whether there were more rows than were wanted."""
+        return self._table.more
+
+    @property
+    def missing(self) -> Sequence[str]:
+        """Give the parts of the store that could not be read, a line each."""
+        return self._table.missing
+
     def lines(self) -> Iterator[bytes]:
         """Give each row as a JSON object."""
         return map(orjson.dumps, self.docs())
 
     def docs(self) -> Iterator[Mapping[str, Any]]:
         """Give each row as a mapping."""
-        return (dict(zip(self.columns, row, strict=True)) for row in self._table.rows)
+        return (dict(zip(self.columns, row, strict=True)) for row in self._rows())
 
     def cells(self) -> Iterator[Sequence[Any]]:
         """Give each row as it is, lists and objects as JSON."""
-        for row in self._table.rows:
+        for row in self._rows():
             yield [orjson.dumps(one).decode() if isinstance(one, list | dict) else one for one in row]
+
+    def _rows(self) -> Iterator[Sequence[Any]]:
+        for row in self._table.rows:
+            self.begun = True
+            yield row
 
 
 def cells(doc: Mapping[str, Any], fields: Sequence[str]) -> list[str]:

@@ -116,7 +116,6 @@ def test_sql_and_where_and_a_count(vonggac: Command, save: Callable[..., None]) 
         (("--format", "xlsx"), "a workbook goes to a file"),
         (("--table", "--output", "x"), "a table goes to the screen"),
         (("--table", "--limit", "10001"), "at most 10000 rows"),
-        (("SELECT 1", "--limit", "100001"), "at most 100000 rows"),
         (("--fields", "a,,b", "--csv"), "'' is no field"),
         (("--fields", "a"), "JSON lines are whole documents"),
         (("--stats", "a,b,c,d,e"), "at most 4 fields"),
@@ -169,6 +168,40 @@ def test_every_row_beyond_a_page(vonggac: Command, save: Callable[..., None]) ->
     ran = vonggac("hunt", "--sort", "oldest")
     assert ran.status == 0, ran.err
     assert [row["event"]["id"] for row in ran.rows] == [f"e{n}" for n in range(24_000)]
+
+
+def test_sql_gives_every_row_and_times_with_their_offset(
+    vonggac: Command, save: Callable[..., None], tmp_path: Path
+) -> None:
+    save(*(doc(n) for n in range(400)))
+    many = "SELECT a.id, a.ts FROM events a, events b"
+    assert vonggac("hunt", f"{many} WHERE b.id < 'e4'", "--output", "a.csv").err == "133600 rows to a.csv\n"
+    assert vonggac("hunt", many, "--stats", "id").rows[0]["count"] == 400
+    assert len(vonggac("hunt", many, "--limit", "100001").rows) == 100_001
+    ran = vonggac("hunt", "SELECT ts, min(ts) OVER () AS m, ts::DATE AS d FROM events WHERE id = 'e7'")
+    assert ran.rows == [{"ts": "2026-03-01T01:00:07.000000Z", "m": "2026-03-01T01:00:07.000000Z", "d": "2026-03-01"}]
+    one = "SELECT ts + INTERVAL 1 HOUR AS m, doc->>'$.\"@timestamp\"' AS t FROM events WHERE id = 'e7'"
+    ran = vonggac("hunt", one, "--table")
+    assert re.search(r"m \(UTC\+7\) +t\b", ran.out)
+    assert re.search(r"2026-03-01 09:00:07 +2026-03-01T01:00:07\.000000Z", ran.out)
+
+
+def test_an_answer_that_breaks_off_says_so_and_no_file_is_half(
+    vonggac: Command, save: Callable[..., None], tmp_path: Path
+) -> None:
+    """A cast that goes wrong in a late row: what is out is out, with status 3; a file is not there."""
+    save(*(doc(n) for n in range(200)))
+    rows = "SELECT a.host, row_number() OVER () AS n FROM events a, events b"
+    sql = f"SELECT (CASE WHEN n = 39999 THEN host ELSE '1' END)::INT AS x FROM ({rows})"  # noqa: S608 (a test's)
+    ran = vonggac("hunt", sql)
+    assert ran.status == 3
+    assert 0 < len(ran.rows) < 40_000
+    assert ran.err.startswith("the answer broke off, rows are missing: ")
+    assert ran.err.count("\n") == 1
+    ran = vonggac("hunt", sql, "--output", "x.jsonl")
+    assert (ran.status, ran.out) == (2, "")
+    assert vonggac("hunt", sql, "--stats", "x").status == 2
+    assert not (tmp_path / "x.jsonl").exists()
 
 
 def test_stats_by_hand(vonggac: Command, save: Callable[..., None]) -> None:
