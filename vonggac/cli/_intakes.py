@@ -13,8 +13,6 @@ from vonggac.settings import Settings
 if TYPE_CHECKING:
     from vonggac.intake.inlet import Intake
 
-_TOKEN = 16  # characters
-
 
 def intakes_of(settings: Settings, working: Callable[[str], None], skip: frozenset[str]) -> Iterator[Intake]:
     """Yield the intakes, not yet opened; raises ValueError naming the key.
@@ -31,15 +29,12 @@ def intakes_of(settings: Settings, working: Callable[[str], None], skip: frozens
     yield Spool(inbox)
     yield from _syslog(settings)
     yield from _http(settings)
-    if settings.follow.paths:
+    if settings.follow.paths or settings.follow.units:
         from vonggac.intake.follow import Follow
 
         of_files = ReadOptions(zone=settings.follow.zone, time_limit_s=settings.scan.tshark_seconds)
-        units = {path: unit for path, unit in settings.follow.units.items() if path in settings.follow.paths}
-        if unknown := sorted(settings.follow.units.keys() - units.keys()):
-            msg = f"follow.units: {unknown[0]!r} is none of follow.paths"
-            raise ValueError(msg)
-        yield Follow(settings.follow.paths, units, of_files, from_start=settings.follow.from_start)
+        own = settings.follow
+        yield Follow(own.paths, own.units, of_files, from_start=own.from_start)
     if settings.journald.follow:
         from vonggac.intake.journald import Journald
 
@@ -76,11 +71,5 @@ def _http(settings: Settings) -> Iterator[Intake]:
     if not own.listen:
         return
     host, port = parted("intake.listen", own.listen)
-    if len(own.token) < _TOKEN:
-        msg = f"intake.token: at least {_TOKEN} characters; VONGGAC_INTAKE__TOKEN_FILE names a file that holds it"
-        raise ValueError(msg)
-    if bool(own.cert_file) != bool(own.key_file):
-        msg = "intake.cert_file and intake.key_file go together"
-        raise ValueError(msg)
     size = own.max_mb << 20
     yield HttpIntake(host, port, own.token, max_bytes=size, unit=own.unit, cert=own.cert_file, key=own.key_file)

@@ -56,8 +56,12 @@ class Follow:
         patience_s: float = 10.0,
         pause_s: float = 0.2,
     ) -> None:
+        """Raise ValueError for a unit of a path that is not followed."""
         self._patterns = [os.path.abspath(os.path.expanduser(one)) for one in patterns]  # noqa: PTH100, PTH111  patterns
         self._units = {os.path.abspath(os.path.expanduser(one)): unit for one, unit in units.items()}  # noqa: PTH100, PTH111
+        if strange := self._units.keys() - set(self._patterns):
+            msg = f"follow.units: {min(strange)}: is none of follow.paths"
+            raise ValueError(msg)
         self._from_start, self._patience, self._pause = from_start, patience_s, pause_s
         collectors = {name: shelf.collector(name) for name in shelf.names("collectors")}
         self._lines = Lines(collectors, options)
@@ -74,11 +78,7 @@ class Follow:
         self._adopted: set[str] = set()  # names of places whose rest is read from a copy
 
     def open(self) -> None:
-        """Check the patterns; raises ValueError for a unit of a path that is not followed."""
-        for one in self._units:
-            if one not in self._patterns:
-                msg = f"follow.units: {one}: is none of follow.paths"
-                raise ValueError(msg)
+        """Files are open only while it runs."""
 
     def run(self, inlet: Inlet, marks: Mapping[str, bytes], stop: threading.Event) -> None:
         """Follow until `stop`."""

@@ -61,7 +61,16 @@ class HttpIntake:
         room_s: float = _ROOM_S,
         commit_s: float = _COMMIT_S,
     ) -> None:
-        """`max_bytes`: of a body, unpacked. `cert` and `key`: PEM files; with both it speaks HTTPS only."""
+        """`max_bytes`: of a body, unpacked. `cert` and `key`: PEM files; with both it speaks HTTPS only.
+
+        Raises ValueError for a token that is too short, and for one PEM file without the other.
+        """
+        if len(token) < _TOKEN:
+            msg = f"intake.token: at least {_TOKEN} characters; VONGGAC_INTAKE__TOKEN_FILE names a file that holds it"
+            raise ValueError(msg)
+        if bool(cert) != bool(key):
+            msg = "intake.cert_file and intake.key_file go together"
+            raise ValueError(msg)
         self._host, self._port, self._token = host, port, token.encode()
         self._cert, self._key, self._unit = cert, key, unit
         self._options, self._collectors, self._clock = options or ReadOptions(), collectors, clock
@@ -78,13 +87,7 @@ class HttpIntake:
     # ------------------------------------------------------------ as an intake
 
     def open(self) -> None:
-        """Bind, and read certificate and collectors; raises OSError or ValueError naming the setting."""
-        if len(self._token) < _TOKEN:
-            msg = f"intake.token: at least {_TOKEN} characters are wanted"
-            raise ValueError(msg)
-        if bool(self._cert) != bool(self._key):
-            msg = "intake.cert_file and intake.key_file: both are wanted, or none"
-            raise ValueError(msg)
+        """Bind, and read certificate and collectors; raises OSError or ValueError naming the address or the file."""
         tls = server_context(TlsFiles(self._cert, self._key)) if self._cert else None
         modules = self._collectors or {name: shelf.collector(name) for name in shelf.names("collectors")}
         self._sorter = Sorter(modules, self._options)

@@ -190,11 +190,21 @@ def test_addresses_that_are_open_to_others_or_none_of_ours(settings: dict[str, s
     assert {one.state for one in found} == {how}
 
 
-def test_settings_that_run_refuses(vonggac: Command) -> None:
-    ran = vonggac("check", environ={"VONGGAC_INTAKE__LISTEN": "127.0.0.1:0", "VONGGAC_INTAKE__TOKEN": "short"})
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        (
+            {"VONGGAC_INTAKE__LISTEN": "127.0.0.1:0", "VONGGAC_INTAKE__TOKEN": "short"},
+            "intake.token: at least 16 characters",
+        ),
+        ({"VONGGAC_FOLLOW__UNITS": '{ "/srv/a.log" = "so-yte" }'}, "follow.units: /srv/a.log: is none of follow.paths"),
+    ],
+)
+def test_settings_that_run_refuses(vonggac: Command, settings: dict[str, str], says: str) -> None:
+    ran = vonggac("check", environ=settings)
     fault = one(ran, "settings of the service")
     assert ran.status == 1
-    assert fault["detail"].startswith("intake.token: at least 16 characters")
+    assert fault["detail"].startswith(says)
 
 
 def test_certificates_are_read_and_their_end_is_told(tmp_path: Path) -> None:

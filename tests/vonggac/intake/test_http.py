@@ -501,12 +501,12 @@ def test_it_can_be_run_again() -> None:
 
 def test_a_short_token_is_refused() -> None:
     with pytest.raises(ValueError, match=r"intake\.token: at least 16 characters"):
-        HttpIntake("127.0.0.1", 0, "short").open()
+        HttpIntake("127.0.0.1", 0, "short")
 
 
 def test_a_certificate_without_its_key_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"intake\.cert_file and intake\.key_file"):
-        HttpIntake("127.0.0.1", 0, TOKEN, cert=str(tmp_path / "a.pem")).open()
+        HttpIntake("127.0.0.1", 0, TOKEN, cert=str(tmp_path / "a.pem"))
 
 
 def test_https(tmp_path: Path) -> None:
