@@ -185,7 +185,7 @@ def _node(reading: _Reading, event: Any, line: int) -> None:
         raise RuleFileError(line, f"YAML tag {tag!r} is not allowed")
     if isinstance(event, yaml.ScalarEvent):
         plain = event.style in (None, "") and tag is None  # libyaml gives "", the Python parser None
-        value = _scalar(event.value) if plain else event.value
+        value = scalar(event.value) if plain else event.value
         if event.anchor:
             reading.anchors[event.anchor] = (value, 1)
         path = reading.place(line)
@@ -202,7 +202,7 @@ def _node(reading: _Reading, event: Any, line: int) -> None:
     reading.stack.append(_Open(value, path, event.anchor, reading.nodes))
 
 
-def _scalar(text: str) -> Any:
+def scalar(text: str) -> Any:
     """Give a plain (unquoted) scalar's value."""
     if text in _NULLS:
         return None
