@@ -29,6 +29,10 @@ StateError: Final = sqlite.Error  # the file cannot be used at all: no database,
 SQLITE_VERSION: Final = ".".join(map(str, sqlite.sqlite_version_info))
 
 
+class SpoiledError(ValueError):
+    """The file is no catalogue, or damaged: the message names it and says how."""
+
+
 @dataclass(frozen=True, slots=True)
 class SourceSpan:
     """What is searchable of one source; times in µs since 1970."""
@@ -259,9 +263,15 @@ class Catalogue:
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite.connect(self._path, timeout=10, isolation_level=None)) as db:
-            db.execute("PRAGMA synchronous=FULL")
-            yield db
+        try:
+            with closing(sqlite.connect(self._path, timeout=10, isolation_level=None)) as db:
+                db.execute("PRAGMA synchronous=FULL")
+                yield db
+        except sqlite.DatabaseError as error:
+            if error.__class__ is not sqlite.DatabaseError:  # the disk, a lock, a constraint
+                raise
+            msg = f"{self._path}: {error}"
+            raise SpoiledError(msg) from error
 
 
 _COLUMNS: Final = "name, rows, size, oldest, newest, appended_from, appended_to, schema, strays, digest"

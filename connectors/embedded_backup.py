@@ -206,9 +206,12 @@ def _database(path: Path, target: Path) -> None:
     """Copy a SQLite file as it stands between two transactions."""
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     target.unlink(missing_ok=True)
-    with closing(sqlite.connect(path, timeout=30)) as source, closing(sqlite.connect(target)) as copy:
-        source.backup(copy)
-        copy.execute("PRAGMA journal_mode=DELETE")  # one file, nothing beside it
+    try:
+        with closing(sqlite.connect(path, timeout=30)) as source, closing(sqlite.connect(target)) as copy:
+            source.backup(copy)
+            copy.execute("PRAGMA journal_mode=DELETE")  # one file, nothing beside it
+    except sqlite.Error as error:
+        raise OSError(0, f"cannot be copied: {error}", str(path)) from error
     _synced(target)
 
 

@@ -34,6 +34,16 @@ def named(pieces: list[Piece]) -> list[str]:
     return [piece.name for piece in pieces]
 
 
+@pytest.mark.parametrize(
+    "spoil", ["no database at all, but long enough to look like one", "SQLite format 3\0" + "x" * 9999]
+)
+def test_a_spoiled_catalogue_is_named(tmp_path: Path, spoil: str) -> None:
+    path = tmp_path / "catalogue.sqlite"
+    path.write_text(spoil)
+    with pytest.raises(ValueError, match=f"^{path}: (file is not a database|database disk image is malformed)$"):
+        EmbeddedStore(tmp_path)
+
+
 def test_a_damaged_file_is_left_out_and_accounted_for(tmp_path: Path) -> None:
     spans = (SourceSpan("zeek.conn", "gw", 3, 10, 20),)
     two = replace(ONE, name="two", sources=spans)

@@ -32,6 +32,8 @@ def backup(context: Context, dest: Path) -> None:
             account = module.backup(context.data, dest, iso(datetime.now(UTC)), __version__, told)
     except OSError as error:
         raise Unusable(f"{error.filename or dest}: {error.strerror}") from error  # noqa: EM102  the line itself
+    except ValueError as error:  # a store of a newer format, or a damaged one
+        raise Unusable(str(error)) from error
     if wants_json(context):
         click.echo(
             orjson.dumps({"path": str(dest), "files": account.files, "bytes": account.bytes, "rows": account.rows})

@@ -118,3 +118,14 @@ def test_state_is_never_overwritten(tmp_path: Path, service: Service, vonggac: C
 
 def test_nothing_to_back_up(tmp_path: Path, vonggac: Callable[..., Any]) -> None:
     assert vonggac("backup", tmp_path / "backup").status == 2
+
+
+def test_a_spoiled_catalogue_is_one_line_for_everybody(tmp_path: Path, vonggac: Callable[..., Any]) -> None:
+    path = tmp_path / "data" / "store" / "catalogue.sqlite"
+    path.parent.mkdir(parents=True)
+    path.write_text("no database at all")
+    for command in (("hunt", "--where", "a = 1"), ("backup", tmp_path / "copy"), ("run", "--role", "store")):
+        ran = vonggac(*command)
+        assert (ran.status, ran.out) == (2, "")
+        assert f"{path}: " in ran.err
+        assert ran.err.count("\n") == 1
