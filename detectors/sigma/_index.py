@@ -12,7 +12,7 @@ from ipaddress import IPv6Address, ip_address
 from typing import Any, Final
 
 from detectors.sigma._atoms import Equal, Exists, Meaning, Network, Null, Regex, Value
-from detectors.sigma._literals import Check, Literals, searchable
+from detectors.sigma._literals import CHUNK, Check, Literals, searchable
 from detectors.sigma._needed import needed
 from detectors.sigma._scalars import number_of
 from detectors.sigma._texts import Pattern, Wild
@@ -128,6 +128,21 @@ class Field:
         if self._searches:
             exact = composed(text)
             found += [number for number, search in self._searches if search(exact)]
+        return found
+
+    def of_strings(self, strings: Sequence[str]) -> set[int]:
+        """Give the text atoms that are true of one of the strings: all searched at once, apart only where need be."""
+        found: set[int] = set()
+        if strings and not self._searches and sum(map(len, strings)) + len(strings) <= CHUNK:
+            whole = "\0".join(strings)
+            try:
+                sure = [form.inside(ready(whole)) for ready, form in self._texts]
+            except UnicodeEncodeError:
+                sure = [None]
+            if None not in sure:
+                return found.union(self._any, *(one for one in sure if one))
+        for one in strings:
+            found.update(self.of_string(one))
         return found
 
     def _of_other(self, value: Any) -> list[int]:

@@ -43,6 +43,7 @@ class Literals:
         self._inside: list[tuple[int, ...]] = []
         self._edges: list[_Place | None] = []
         self._overlap = 0
+        self._zero = False  # a literal holds the character that joins strings
         self._automaton: Callable[[str, bool], list[tuple[int, int, int]]] | None = None
 
     def add(self, number: int, pattern: Pattern) -> None:
@@ -81,11 +82,27 @@ class Literals:
 
         self._automaton = ahocorasick_rs.AhoCorasick(list(self._places), store_patterns=False).find_matches_as_indexes
         self._overlap = max(map(len, self._places)) - 1
+        self._zero = any("\0" in literal for literal in self._places)
         for place in self._places.values():
             self._inside.append(tuple(place.inside))
             plain = not (place.start or place.end or place.checks or place.searches)
             self._edges.append(None if plain else place)
         self._places = {}
+
+    def inside(self, text: str) -> set[int] | None:
+        """Give the true atoms where `text` is many, joined by zeros; None = they must be searched one by one.
+
+        Raises UnicodeEncodeError for a lone surrogate.
+        """
+        if self._whole or self._unanchored or self._zero:
+            return None
+        found: set[int] = set()
+        if self._automaton is not None:
+            for index in {hit[0] for hit in self._automaton(text, True)}:
+                if self._edges[index] is not None:
+                    return None
+                found.update(self._inside[index])
+        return found
 
     def find(self, text: str, raw: str) -> list[int]:
         """Give the true atoms, some perhaps twice; `raw` is the text before it was made ready.

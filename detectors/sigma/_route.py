@@ -1,135 +1,67 @@
-"""The rules of one combination of log sources: from an event's fields to the rules that match it."""
+"""The rules of one combination of log sources: from an event's fields to the rules that match it.
+
+Where a Windows event's values stand depends on the keys that it has alone, so for each such *shape* a plan says which
+keys to take; the columns of absent fields then cost nothing.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import getitem, itemgetter
+from typing import Any, Final
 
+from detectors.sigma import _columns
+from detectors.sigma._columns import Budget, Class, Column, Texts, Worth
 from detectors.sigma._compile import Compiled
-from detectors.sigma._index import Field
 from detectors.sigma._load import Rule
+from vonggac.sigma.names import Windows
 from vonggac.sigma.view import View
 
-#: what all caches together may hold, counted in characters of values and 100 an entry
-BUDGET: Final = 60_000_000
-VALUE_LIMIT: Final = 2_000  # characters of a value that is remembered
-ROUND: Final = 2_048  # events after which a cache's worth is judged
-HOLIDAY: Final = 16  # rounds for which a cache that was not worth it stands still
+PLAN_LIMIT: Final = 512  # shapes of events remembered, a route
 
-
-class Budget:
-    """Counts what all routes' caches hold together."""
-
-    def __init__(self) -> None:
-        self._held = 0
-
-    def take(self, size: int) -> None:
-        """Count an entry."""
-        self._held += size
-
-    def spent(self) -> bool:
-        """Say whether it is time to forget everything."""
-        return self._held > BUDGET
-
-    def clear(self) -> None:
-        """Start again, all caches being empty."""
-        self._held = 0
-
-
-class Class:
-    """What a field's value amounts to on a route: the true atoms, and the rules that these announce."""
-
-    __slots__ = ("atoms", "rules")
-
-    def __init__(self, atoms: frozenset[int], rules: frozenset[int]) -> None:
-        self.atoms = atoms
-        self.rules = rules
-
-
-class Column:
-    """One field of a route."""
-
-    __slots__ = (
-        "_announce",
-        "_budget",
-        "_classes",
-        "_field",
-        "_mask",
-        "_null",
-        "_rest",
-        "absent",
-        "cache",
-        "misses",
-        "name",
-    )
-
-    def __init__(
-        self,
-        name: str | None,
-        field: Field,
-        mask: frozenset[int],
-        announce: dict[int, frozenset[int]],
-        null: bool,
-        budget: Budget,
-    ) -> None:
-        self.name = name
-        self._field = field
-        self._mask = mask
-        self._announce = announce
-        self._null = null
-        self._budget = budget
-        self._classes: dict[frozenset[int], Class] = {}
-        #: text -> class
-        self.cache: dict[str, Class] = {}
-        self.misses = 0
-        self._rest = 0
-        #: the class of an event without the field
-        self.absent = self._class(field.absent())
-
-    def judge(self) -> None:
-        """Once a round: stop remembering where values do not recur, try again later."""
-        if self._rest:
-            self._rest -= 1
-        elif self.misses * 2 > ROUND:
-            self._rest = HOLIDAY
-        self.misses = 0
-
-    def of(self, values: Sequence[object]) -> Class:
-        """Give the class of a field's values."""
-        self.misses += 1
-        made = self._class(self._field.of_values(values, self._null))
-        if not self._rest and len(values) == 1:
-            value = values[0]
-            if type(value) is str and len(value) <= VALUE_LIMIT:
-                self.cache[value] = made
-                self._budget.take(100 + len(value))
-        return made
-
-    def of_strings(self, strings: Sequence[str]) -> Class:
-        """Give the class of the keywords in the strings of an event."""
-        found: set[int] = set()
-        for one in strings:
-            found.update(self._field.of_string(one))
-        return self._class(found)
-
-    def _class(self, found: Sequence[int] | set[int]) -> Class:
-        atoms = self._mask.intersection(found)
-        known = self._classes.get(atoms)
-        if known is None:
-            rules = frozenset[int]().union(*(self._announce[one] for one in atoms if one in self._announce))
-            known = self._classes[atoms] = Class(atoms, rules)
-            self._budget.take(300 + 64 * len(atoms))
-        return known
-
-
+#: the rules that match, in their order; True: the plain evaluator must agree
 _Answer = tuple[tuple[Rule, bool], ...]
+_Take = Callable[[Mapping[str, Any]], tuple[Any, ...]]
+
+
+class _Plan:
+    """How to read the events of one shape, and what their signatures mean."""
+
+    __slots__ = ("answers", "asked", "atoms", "data", "header", "rules", "take_data", "take_header")
+
+    def __init__(self, columns: Iterable[Column], windows: Windows | None, opened: frozenset[int]) -> None:
+        places: dict[str, list[tuple[str, Texts]]] = {"header": [], "data": []}
+        self.asked: list[Column] = []
+        self.atoms: set[int] = set()  # of absent fields
+        self.rules = set(opened)
+        for column in columns:
+            place, key = windows.place(column.name) if windows is not None else ("ask", "")
+            if place == "ask":
+                self.asked.append(column)
+            elif place == "absent":
+                self.atoms |= column.absent.atoms
+                self.rules |= column.absent.rules
+            else:
+                places[place].append((key, column.cache))
+        self.take_header, self.header = _taking(places["header"])
+        self.take_data, self.data = _taking(places["data"])
+        self.answers: dict[tuple[Class, ...], _Answer] = {}
+
+
+def _taking(places: Sequence[tuple[str, Texts]]) -> tuple[_Take, list[Texts]]:
+    """Give a function that takes the values of some keys, and the cache of each."""
+    keys = [key for key, _ in places]
+    if len(keys) == 1:
+        [key] = keys
+        return lambda doc: (doc[key],), [places[0][1]]
+    return itemgetter(*keys) if keys else lambda _: (), [cache for _, cache in places]
 
 
 class Route:
     """The rules that can apply, the fields that they look at, and the caches over those."""
 
     def __init__(self, compiled: Compiled, numbers: Sequence[int], windows: bool, budget: Budget) -> None:
-        self._plans = compiled.plans
+        self._compiled = compiled.plans
         self._budget = budget
         announce: dict[int, set[int]] = {}
         masks: set[int] = set()
@@ -146,68 +78,78 @@ class Route:
         mask = frozenset(masks)
         announced = {atom: frozenset(rules) for atom, rules in announce.items()}
         self._open = frozenset(opened)
-        made = {
-            name: Column(name, compiled.fields[name], mask, announced, windows, budget)
-            for name in sorted(fields, key=str)
-        }
-        self._keywords = made.pop(None, None)
-        self._columns = [(column.name or "", column.cache.get, column) for column in made.values()]
-        self._answers: dict[tuple[Class, ...], _Answer] = {}
+        self._columns = [
+            Column(name, compiled.fields[name], mask, announced, windows, budget)
+            for name in sorted(one for one in fields if one is not None)
+        ]
+        self._keywords = Column("", compiled.fields[None], mask, announced, windows, budget) if None in fields else None
+        self._any_shape = _Plan(self._columns, None, self._open)
+        self._plans: dict[tuple[object, ...], _Plan] = {}
         self._events = 0
-        self._rest = 0
-        self._misses = 0
+        self._signatures = Worth()
+        self._shapes = Worth()
 
     def rules_of(self, view: View) -> Sequence[Rule]:
         """Give the rules that match, in their order."""
-        signature = []
-        values_of = view.values
-        for name, cached, column in self._columns:
-            values = values_of(name)
-            if values is None:
-                signature.append(column.absent)
-                continue
-            if len(values) == 1 and type(values[0]) is str:
-                known = cached(values[0])
-                if known is not None:
-                    signature.append(known)
-                    continue
-            signature.append(column.of(values))
-        if self._keywords is not None:
-            signature.append(self._keywords.of_strings(view.strings()))
-        key = tuple(signature)
-        answer = self._answers.get(key)
-        if answer is None:
-            answer = self._answer(key)
         self._events += 1
-        if self._events >= ROUND:
+        if self._events >= _columns.ROUND:
             self._judge()
+        windows = view.windows
+        plan = self._any_shape
+        classes: list[Class] = []
+        if windows is not None and (shape := windows.shape()) is not None:
+            found = self._plans.get(shape)
+            if found is None:
+                found = self._plan(windows, shape)
+            header, data = windows.parts()
+            heads = found.take_header(header)
+            if None not in heads:
+                try:
+                    classes = [*map(getitem, found.header, heads), *map(getitem, found.data, found.take_data(data))]
+                    plan = found
+                except TypeError:  # a list or an object: no plain value
+                    classes = []
+        for column in plan.asked:
+            values = view.values(column.name)
+            classes.append(column.absent if values is None else column.of(values))
+        if self._keywords is not None:
+            classes.append(self._keywords.of_strings(view.strings()))
+        signature = tuple(classes)
+        answer = plan.answers.get(signature)
+        if answer is None:
+            answer = self._answer(plan, signature)
         if not answer:
             return ()
         return [rule for rule, perhaps in answer if not perhaps or rule.node.holds(view)]
 
-    def _answer(self, signature: tuple[Class, ...]) -> _Answer:
+    def _plan(self, windows: Windows, shape: tuple[object, ...]) -> _Plan:
+        self._shapes.misses += 1
+        if self._shapes.resting:
+            return self._any_shape
+        made = _Plan(self._columns, windows, self._open)
+        if len(self._plans) >= PLAN_LIMIT:
+            self._plans.clear()
+        self._plans[shape] = made
+        self._budget.take(2_000)
+        return made
+
+    def _answer(self, plan: _Plan, signature: tuple[Class, ...]) -> _Answer:
         """Work out which rules match a signature, for sure or perhaps."""
-        self._misses += 1
-        true: set[int] = set()
-        candidates = set(self._open)
-        for one in signature:
-            true |= one.atoms
-            candidates |= one.rules
-        plans = self._plans
+        self._signatures.misses += 1
+        true = plan.atoms.union(*(one.atoms for one in signature))
+        candidates = plan.rules.union(*(one.rules for one in signature))
+        plans = self._compiled
         hits = sorted(number for number in candidates if plans[number].holds(true))
         answer = tuple((plans[number].rule, plans[number].perhaps) for number in hits)
-        if not self._rest:
-            self._answers[signature] = answer
+        if not self._signatures.resting:
+            plan.answers[signature] = answer
             self._budget.take(200 + 8 * len(signature))
         return answer
 
     def _judge(self) -> None:
-        """Once a round: weigh each cache, and forget all of them when together they hold too much."""
+        """Once a round: weigh each cache."""
         self._events = 0
-        for _, _, column in self._columns:
-            column.judge()
-        if self._rest:
-            self._rest -= 1
-        elif self._misses * 2 > ROUND:
-            self._rest = HOLIDAY
-        self._misses = 0
+        for column in self._columns:
+            column.worth.judge()
+        self._signatures.judge()
+        self._shapes.judge()

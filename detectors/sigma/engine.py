@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from detectors.sigma._columns import Budget
 from detectors.sigma._compile import Compiled, compile_rules
 from detectors.sigma._load import Rule
-from detectors.sigma._route import Budget, Route
+from detectors.sigma._route import Route
 from vonggac.event import FOLD_VERSION, Alert, Event, LogSource, digest
 from vonggac.sigma.logsource import sources_of
 from vonggac.sigma.view import View

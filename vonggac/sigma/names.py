@@ -9,7 +9,7 @@ Windows events stand under `winlog` in three shapes, and each keeps its own name
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from vonggac.reading.audit import call_name
 from vonggac.sigma._tables import (
@@ -26,6 +26,9 @@ from vonggac.sigma._tables import (
 #: The values of a field, any of which may match; None = the event has no such field.
 Values = tuple[Any, ...] | None
 Lookup = Callable[[str], Values]
+#: Where a field stands: a plain value under a key of the header or of the data (None in the header: ask after all),
+#: nowhere, or only `values` knows.
+Place = tuple[Literal["header", "data", "absent", "ask"], str]
 
 
 def lookup_of(doc: Mapping[str, Any]) -> Lookup:
@@ -102,6 +105,38 @@ class Windows:
             self._user = winlog.get("UserData")
         channel = self.text("Channel").lower() or CHANNELS.get(self.text("Provider_Name").lower(), "")
         self.service = SERVICES.get(channel)
+
+    def shape(self) -> tuple[object, ...] | None:
+        """Give what alone decides where each field stands (`place`); None where more than that decides."""
+        if self._user is not None:
+            return None
+        return self.service, self._header is FLAT, self._header is WINLOGBEAT, tuple(self._top), tuple(self._data)
+
+    def parts(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """Give the objects that `place` speaks of: the header's and the data's."""
+        return self._top or self._data, self._data
+
+    def place(self, name: str) -> Place:
+        """Say where events of this shape (not None) hold a field: what `values` would find, known beforehand."""
+        if self._header:
+            holder = self._top or self._data
+            for path in self._header.get(name, ()):
+                if path[0] in holder:
+                    return ("header", path[0]) if len(path) == 1 else ("ask", name)
+        elif name in self._top:
+            return "header", name
+        elif "_" in name and name.partition("_")[0] in self._top:
+            return "ask", name
+        if name in self._data:
+            return "data", name
+        for key in self._data:
+            if " " in key and key.replace(" ", "") == name:
+                return "ask", name
+        renamed = any(service == self.service and name in table for (service, _), table in RENAMED.items())
+        ecs = self._header is WINLOGBEAT and (name in NAMES or name in _EXTENSION or name.partition(".")[0] in _ECS)
+        hashed = "Hashes" in self._data and name.lower() in _HASHES
+        odd = name.startswith("param") or name in ("Data", "@timestamp")
+        return ("ask", name) if renamed or ecs or hashed or odd else ("absent", name)
 
     def text(self, name: str) -> str:
         """Give a header field as text, "" when absent."""
@@ -277,7 +312,7 @@ class _Other:
 
     def ecs(self, name: str) -> Values:
         """Find a name by the table, or as the ECS name that it may be."""
-        if name in ("c-uri-extension", "cs-uri-extension"):
+        if name in _EXTENSION:
             return self._extension()
         paths = NAMES.get(name)
         if paths is None:
@@ -298,6 +333,7 @@ def _plain(value: Any) -> bool:
     return not isinstance(value, dict | list)
 
 
+_EXTENSION: Final = frozenset(("c-uri-extension", "cs-uri-extension"))
 _DEPTH: Final = 8
 _HASHES: Final = frozenset(("md5", "sha1", "sha256", "imphash"))
 #: the top names of ECS that events use

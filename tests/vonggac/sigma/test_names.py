@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from vonggac.sigma.names import lookup_of, walk
+from vonggac.sigma.names import lookup_of, walk, windows_of
 
 EVTX = {
     "Event": {
@@ -200,3 +200,58 @@ def test_dotted_names_as_one_key_first_then_nested_and_through_lists() -> None:
     assert walk({"a": {"b": 1}}, "a.c") is None
     assert walk("text", "a") is None
     assert walk({"": {"": 1}}, ".") is None
+
+
+NAMES_ASKED = (
+    "EventID",
+    "Channel",
+    "Provider_Name",
+    "Image",
+    "ThreatName",
+    "param1",
+    "Data",
+    "md5",
+    "User",
+    "@timestamp",
+)
+
+
+@pytest.mark.parametrize(
+    "winlog",
+    [
+        {"Channel": "Security", "EventID": 4688, "NewProcessName": "a.exe", "Hashes": "MD5=1"},
+        {"channel": "System", "Channel": None, "EventID": "1", "Image": None},
+        {"Event": {"System": {"Channel": "System", "EventID": 1, "Provider": {"#attributes": {"Name": "x"}}}}},
+        {
+            "Event": {
+                "System": {"EventID": {"#text": 1}},
+                "EventData": {"Image": "a", "Threat Name": "t", "Data": ["x"]},
+            }
+        },
+        {"channel": "System", "event_id": 1, "event_data": {"param1": "x", "Image": "a"}, "provider_name": "p"},
+        {"event_data": {"Image": "a"}, "process": {"pid": 1}},
+    ],
+)
+def test_where_a_field_stands_is_known_from_an_events_shape(winlog: dict[str, Any]) -> None:
+    """`place` says beforehand what `values` finds: a plain value under a key, or nothing; else it says "ask"."""
+    windows = windows_of({"winlog": winlog, "@timestamp": "2026-03-01T01:02:03Z", "user": {"name": "n"}})
+    assert windows is not None
+    assert windows.shape() is not None
+    header, data = windows.parts()
+    for name in NAMES_ASKED:
+        place, key = windows.place(name)
+        if place == "absent":
+            assert windows.values(name) is None
+        elif place == "data" and data[key] is None:
+            assert windows.values(name) == ("",)
+        elif place != "ask":
+            value = (header if place == "header" else data)[key]
+            if isinstance(value, str | int):
+                assert windows.values(name) == (value,)
+    assert windows.place("Unknown") == ("absent", "Unknown")
+
+
+def test_events_with_elements_below_user_data_have_no_shape() -> None:
+    windows = windows_of({"winlog": {"Event": {"System": {}, "UserData": {"a": {"b": "1"}}}}})
+    assert windows is not None
+    assert windows.shape() is None
