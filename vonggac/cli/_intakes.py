@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from vonggac.ports import ReadOptions
 from vonggac.reading.source import Limits
+from vonggac.reading.times import zone
 from vonggac.serving.address import parted
 from vonggac.settings import Settings
 
@@ -22,6 +23,12 @@ def intakes_of(settings: Settings, working: Callable[[str], None], skip: frozens
     from vonggac.intake.inbox import Inbox
     from vonggac.intake.spool import Spool
 
+    for key, name in (("scan", settings.scan.zone), ("syslog", settings.syslog.zone), ("follow", settings.follow.zone)):
+        try:
+            zone(name)
+        except ValueError as error:
+            msg = f"{key}.zone: {error}"
+            raise ValueError(msg) from error
     limits = Limits(ratio=settings.scan.unpack_ratio)
     options = ReadOptions(zone=settings.scan.zone, time_limit_s=settings.scan.tshark_seconds)
     inbox, examine = settings.folder / "inbox", settings.folder / "examine"

@@ -21,7 +21,7 @@ def resolved(host: str, port: int, kind: socket.SocketKind) -> tuple[socket.Addr
     try:
         family, _, _, _, at = socket.getaddrinfo(host, port, type=kind, flags=socket.AI_PASSIVE)[0]
     except UnicodeError as error:  # a label that is empty, or too long for a name
-        raise socket.gaierror(socket.EAI_NONAME, str(error)) from error
+        raise socket.gaierror(socket.EAI_NONAME, "no host can have this name") from error
     return family, at
 
 

@@ -197,6 +197,11 @@ def test_addresses_that_are_open_to_others_or_none_of_ours(settings: dict[str, s
             {"VONGGAC_INTAKE__LISTEN": "127.0.0.1:0", "VONGGAC_INTAKE__TOKEN": "short"},
             "intake.token: at least 16 characters",
         ),
+        ({"VONGGAC_SYSLOG__ZONE": "Mars"}, "syslog.zone: 'Mars' is no time zone"),
+        (
+            {"VONGGAC_FOLLOW__ZONE": "Mars", "VONGGAC_FOLLOW__PATHS": "/srv/a.log"},
+            "follow.zone: 'Mars' is no time zone",
+        ),
         ({"VONGGAC_FOLLOW__UNITS": '{ "/srv/a.log" = "so-yte" }'}, "follow.units: /srv/a.log: is none of follow.paths"),
     ],
 )
