@@ -14,6 +14,9 @@ from detectors.sigma._atoms import ABOUT_ITEM, MODIFIERS, atom_of
 from detectors.sigma._scalars import PARTS
 from detectors.sigma._texts import PLACEHOLDER
 
+CHAIN_LIMIT: Final = 16  # modifiers; public rules have up to 4
+DASHES: Final = "-/\u2013\u2014\u2015"  # that windash takes for each other
+
 
 @dataclass(frozen=True, slots=True)
 class Chain:
@@ -24,6 +27,7 @@ class Chain:
     cased: bool
     tried: bool
     expands: bool
+    growth: int  # how many times longer encoding makes a text, at most
 
     def judge(self, value: Any, *, keyword: bool) -> None:
         """Look at a value; raises ValueError with the reason."""
@@ -35,6 +39,13 @@ class Chain:
                 raise ValueError(msg)
             atom_of(None if keyword else "field", self.shape, value, self.cased, {})
 
+    def unfolded(self, value: Any) -> int:
+        """Say how many characters a value stands for once encoded, at most; 0 where nothing encodes it."""
+        if self.growth == 1 or type(value) is not str:
+            return 0
+        dashes = min(sum(map(value.count, DASHES)), 6) if "windash" in self.shape else 0
+        return int(len(value) * self.growth * len(DASHES) ** dashes)
+
 
 def placeholders(value: str) -> list[str]:
     """Give the names that `expand` wants lists for."""
@@ -44,6 +55,9 @@ def placeholders(value: str) -> list[str]:
 @lru_cache(maxsize=4_096)
 def chain_of(modifiers: tuple[str, ...], keyword: bool) -> Chain:
     """Work out a chain; raises ValueError for a modifier that is none."""
+    if len(modifiers) > CHAIN_LIMIT:
+        msg = f"more than {CHAIN_LIMIT} modifiers"
+        raise ValueError(msg)
     for one in modifiers:
         if one not in MODIFIERS:
             msg = f"unknown modifier {one!r}; known: {', '.join(sorted(MODIFIERS))}"
@@ -56,7 +70,8 @@ def chain_of(modifiers: tuple[str, ...], keyword: bool) -> Chain:
             refused[kind] = reason
     expands = "expand" in shape
     tried = not expands and not _PLAIN.issuperset(shape)
-    return Chain(refused, shape, "cased" in modifiers, tried, expands)
+    growth = 4 ** len([one for one in shape if one in _ENCODERS])
+    return Chain(refused, shape, "cased" in modifiers, tried, expands, growth)
 
 
 def _engine(modifiers: tuple[str, ...], shape: tuple[str, ...], kind: type, *, keyword: bool) -> str | None:
@@ -96,6 +111,7 @@ _KINDS: Final[dict[type, str]] = {str: "text", int: "number", Decimal: "number",
 _SAID: Final = {"number": "a number", "bool": "true or false", "null": "null", "text": "text"}
 _AROUND: Final = frozenset(("contains", "startswith", "endswith"))
 _UTF16: Final = frozenset(("wide", "utf16", "utf16le", "utf16be"))
+_ENCODERS: Final = frozenset((*_UTF16, "base64", "base64offset"))
 _FIRST: Final = frozenset(("re", "cidr", "exists"))
 #: right for any text, in any order
 _PLAIN: Final = frozenset((*_AROUND, "windash"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from detectors.sigma import _condition
@@ -10,7 +11,22 @@ from detectors.sigma._chains import chain_of, placeholders
 from detectors.sigma._shapes import Detection, Every, Item, Selection, Some
 from vonggac.sigma.rulefile import RuleError
 
-REMEMBERED: Final = 12  # modifiers a chain
+UNFOLDED_LIMIT: Final = 16 << 20  # characters that a rule's encoded values may stand for; public rules' are up to 5,000
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What is gathered over one detection."""
+
+    wanted: list[str] = field(default_factory=list)  # placeholders
+    unfolded: int = 0
+
+    def unfold(self, count: int) -> None:
+        """Count characters of encoded values before they are made; raises ValueError above the limit."""
+        self.unfolded += count
+        if self.unfolded > UNFOLDED_LIMIT:
+            msg = f"encoded values unfold to more than {UNFOLDED_LIMIT >> 20} MiB"
+            raise ValueError(msg)
 
 
 def detection_of(value: Mapping[str, Any], key: str, others: tuple[str, ...] = ()) -> Detection:
@@ -20,12 +36,12 @@ def detection_of(value: Mapping[str, Any], key: str, others: tuple[str, ...] = (
         raise RuleError((key,), key, f"no {key}" if found is None else "no condition")
     if "timeframe" in found:
         raise RuleError((key, "timeframe"), "condition", "timeframe was removed; write a correlation rule")
-    wanted: list[str] = []
+    reading = _Reading()
     selections: dict[str, Selection] = {}
     for name, inner in found.items():
         if name != "condition" and name not in others:
             try:
-                selections[name] = _selection(inner, wanted)
+                selections[name] = _selection(inner, reading)
             except RuleError as error:
                 raise RuleError((key, name, *error.at), error.kind, error.reason) from error.__cause__
     condition = found["condition"]
@@ -39,7 +55,7 @@ def detection_of(value: Mapping[str, Any], key: str, others: tuple[str, ...] = (
         except _condition.ConditionError as error:
             at = (key, "condition", number) if listed else (key, "condition")
             raise RuleError(at, "condition", str(error)) from error
-    return Detection(selections, tuple(conditions), listed, tuple(dict.fromkeys(wanted)))
+    return Detection(selections, tuple(conditions), listed, tuple(dict.fromkeys(reading.wanted)))
 
 
 def plain(detection: Detection) -> dict[str, Any]:
@@ -48,7 +64,7 @@ def plain(detection: Detection) -> dict[str, Any]:
     return {**{name: _plain(one) for name, one in detection.selections.items()}, "condition": conditions}
 
 
-def _selection(value: Any, wanted: list[str]) -> Selection:
+def _selection(value: Any, reading: _Reading) -> Selection:
     """A map: AND of its items. A list: OR of its maps, or of its keywords. A plain value: a keyword."""
     if isinstance(value, dict):
         if not value:
@@ -56,7 +72,7 @@ def _selection(value: Any, wanted: list[str]) -> Selection:
         items = []
         for key, inner in value.items():
             try:
-                items.append(_item(key, inner, wanted))
+                items.append(_item(key, inner, reading))
             except RuleError as error:
                 raise RuleError((key, *error.at), error.kind, error.reason) from error.__cause__
         return Every(tuple(items))
@@ -64,19 +80,18 @@ def _selection(value: Any, wanted: list[str]) -> Selection:
         parts = []
         for number, one in enumerate(value):
             try:
-                parts.append(_selection(one, wanted))
+                parts.append(_selection(one, reading))
             except RuleError as error:
                 raise RuleError((number, *error.at), error.kind, error.reason) from error.__cause__
         return Some(tuple(parts))
-    return Every((_item(None, value, wanted),))
+    return Every((_item(None, value, reading),))
 
 
-def _item(key: str | None, value: Any, wanted: list[str]) -> Item:
-    field, *modifiers = (None,) if key is None else key.split("|")
+def _item(key: str | None, value: Any, reading: _Reading) -> Item:
+    name, *modifiers = (None,) if key is None else key.split("|")
     names = tuple(str(one) for one in modifiers)
     try:
-        # a chain of any length is judged, only those that people write are remembered
-        chain = (chain_of if len(names) <= REMEMBERED else chain_of.__wrapped__)(names, not field)
+        chain = chain_of(names, not name)
     except ValueError as error:
         raise RuleError((), "modifier", str(error)) from error
     listed = isinstance(value, list)
@@ -88,12 +103,13 @@ def _item(key: str | None, value: Any, wanted: list[str]) -> Item:
             raise RuleError((number,) if listed else (), "value", "a value is text, a number, true, false or null")
         if chain.refused or chain.tried:
             try:
-                chain.judge(one, keyword=not field)
+                reading.unfold(chain.unfolded(one))
+                chain.judge(one, keyword=not name)
             except ValueError as error:
                 raise RuleError((number,) if listed else (), "value", str(error)) from error
         if chain.expands and isinstance(one, str):
-            wanted += placeholders(one)
-    return Item(field, names, tuple(values), listed)
+            reading.wanted += placeholders(one)
+    return Item(name, names, tuple(values), listed)
 
 
 def _plain(one: Selection) -> Any:

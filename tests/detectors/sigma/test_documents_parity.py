@@ -126,6 +126,8 @@ DIFFERENCES = [
      "a value that is no text; pySigma passes what is false, and the rule runs on every event"),
     ("{product: windows, service: system}", "{product: windows, definition: []}", True, False,
      "a definition that is no text"),
+    ("startswith: odd", f"{'|'.join(['contains'] * 17)}: odd", True, False, "a chain has up to 16 modifiers"),
+    ("startswith: odd", f"{'|'.join(['base64'] * 12)}: ab", True, False, "encoded values: 16 MiB a rule"),
     ("startswith: odd", r"re: '\pL'", False, True, "RE2 is what runs; Python's re knows no \\p"),
     ("startswith: odd", "re: 'a(?i)b'", False, True, "RE2 takes flags anywhere"),
     ("startswith: odd", "re: 'a\\z'", False, True, "RE2 writes the end of a text so"),
