@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any, Final
 
@@ -151,6 +152,7 @@ class Fault(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=3):
 
 #: msgpack extension: an exact number that msgpack has no form for
 _NUMBER: Final = 1
+_WRITTEN: Final = re.compile(r"-?[0-9]{1,60}(?:\.[0-9]{1,60})?")
 
 
 def encode(documents: tuple[Document | Fault, ...]) -> bytes:
@@ -160,14 +162,18 @@ def encode(documents: tuple[Document | Fault, ...]) -> bytes:
 
 def decode(data: bytes | msgspec.Raw) -> tuple[Document | Fault, ...]:
     """Read what `encode` wrote; raises msgspec.DecodeError."""
-    return _DECODER.decode(data)
+    try:
+        return _DECODER.decode(data)
+    except RecursionError as error:
+        msg = "nested too deep"
+        raise msgspec.DecodeError(msg) from error
 
 
 def _extension(code: int, data: memoryview) -> Decimal | int:
-    text = bytes(data).decode("ascii")
-    if code != _NUMBER or len(text) > 100:
+    text = bytes(data).decode("ascii", "replace")
+    if code != _NUMBER or not _WRITTEN.fullmatch(text):
         msg = "no number"
-        raise ValueError(msg)
+        raise msgspec.DecodeError(msg)
     return Decimal(text) if "." in text else int(text)
 
 

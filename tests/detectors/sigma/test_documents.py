@@ -243,7 +243,19 @@ def test_documents_survive_their_own_bytes_exact_numbers_too() -> None:
 
 
 def test_foreign_bytes_are_a_decode_error() -> None:
-    for data in (b"", b"\xc1", b"\x91\x93\x00", encode((judged(RULE),))[:-1], msgspec.msgpack.encode([[9]])):
+    good = encode((judged(RULE),))
+    odd = (good.replace(b"1.50", b"1,50"), good.replace(b"\xd6\x011.50", b"\xd6\x021.50"))
+    assert good not in odd
+    deep = good.replace(b"\x92\x00\x91", b"\x92\x01\x91" * 100_000 + b"\x92\x00\x91")
+    for data in (
+        *odd,
+        deep,
+        b"",
+        b"\xc1",
+        b"\x91\x93\x00",
+        encode((judged(RULE),))[:-1],
+        msgspec.msgpack.encode([[9]]),
+    ):
         with pytest.raises(msgspec.DecodeError):
             decode(data)
 
