@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +16,7 @@ from vonggac.sigma.view import text_of
 
 #: a regular expression whose literals are shorter is left to the plain evaluator where another atom announces the rule
 NEEDED: Final = 3
+KEYWORDS_LIMIT: Final = 256  # indexes of keywords remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +28,43 @@ class Plan:
     perhaps: bool  # `holds` says only "perhaps": the plain evaluator decides
     witness: frozenset[int] | None  # None: tried on every event
     atoms: frozenset[int]
-    fields: frozenset[str | None]  # those of its numbered atoms
+    fields: frozenset[str]  # those of its numbered atoms, keywords apart
 
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """All rules, in their order, and the index of each field (None: the keywords)."""
+    """All rules, in their order, and the index of each field."""
 
     plans: tuple[Plan, ...]
-    fields: dict[str | None, Field]
+    fields: dict[str, Field]
+    keywords: Keywords
+
+
+class Keywords:
+    """The keywords' index, one for each set of them that routes need: short ones of a database's log are in all texts.
+
+    Sets are few, and an index of keywords is made in a millisecond.
+    """
+
+    def __init__(self, meanings: Mapping[int, Meaning | Pattern]) -> None:
+        self._meanings = meanings
+        self._made: dict[frozenset[int], Field] = {}
+
+    def field(self, wanted: frozenset[int]) -> Field | None:
+        """Give the index of those of the atoms that are keywords; None = none is."""
+        own = wanted.intersection(self._meanings)
+        if not own:
+            return None
+        made = self._made.get(own)
+        if made is None:
+            made = Field()
+            for number in sorted(own):
+                made.add(number, self._meanings[number])
+            made.close()
+            if len(self._made) >= KEYWORDS_LIMIT:
+                self._made.clear()
+            self._made[own] = made
+        return made
 
 
 def compile_rules(rules: Sequence[Rule]) -> Compiled:
@@ -44,18 +73,19 @@ def compile_rules(rules: Sequence[Rule]) -> Compiled:
     plans = tuple(atoms.plan(rule) for rule in rules)
     for field in atoms.fields.values():
         field.close()
-    return Compiled(plans, atoms.fields)
+    return Compiled(plans, atoms.fields, Keywords(atoms.keywords))
 
 
 class _Atoms:
     def __init__(self) -> None:
-        self.fields: dict[str | None, Field] = {}
+        self.fields: dict[str, Field] = {}
+        self.keywords: dict[int, Meaning | Pattern] = {}
         self._numbers: dict[Hashable, int] = {}
         self._costs: list[float] = []
         self._keep: list[Meaning] = []  # what is known by its id() must stay
         self._searching = False
         self._seen: set[int] = set()
-        self._looked: set[str | None] = set()
+        self._looked: set[str] = set()
 
     def plan(self, rule: Rule) -> Plan:
         self._searching = False
@@ -87,7 +117,8 @@ class _Atoms:
             return None
         parts: tuple[Meaning | Pattern, ...] = meaning.patterns if isinstance(meaning, Text) else (meaning,)
         numbers = frozenset(self._one(field, part) for part in parts)
-        self._looked.add(field)
+        if field is not None:
+            self._looked.add(field)
         self._seen |= numbers
         return numbers
 
@@ -98,8 +129,12 @@ class _Atoms:
             return known
         number = self._numbers[key] = len(self._costs)
         self._costs.append(_cost(field, meaning))
-        self._keep.append(meaning) if not isinstance(meaning, Pattern) else None
-        self.fields.setdefault(field, Field()).add(number, meaning)
+        if not isinstance(meaning, Pattern):
+            self._keep.append(meaning)
+        if field is None:
+            self.keywords[number] = meaning
+        else:
+            self.fields.setdefault(field, Field()).add(number, meaning)
         return number
 
 

@@ -134,7 +134,7 @@ class Field:
         """Give the text atoms that are true of one of the strings: all searched at once, apart only where need be."""
         found: set[int] = set()
         if strings and not self._searches and sum(map(len, strings)) + len(strings) <= CHUNK:
-            whole = "\0".join(strings)
+            whole = "\0".join(dict.fromkeys(strings))  # a message stands twice in an event
             try:
                 sure = [form.inside(ready(whole)) for ready, form in self._texts]
             except UnicodeEncodeError:

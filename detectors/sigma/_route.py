@@ -65,7 +65,7 @@ class Route:
         self._budget = budget
         announce: dict[int, set[int]] = {}
         masks: set[int] = set()
-        fields: set[str | None] = set()
+        fields: set[str] = set()
         opened = set()
         for number in numbers:
             plan = compiled.plans[number]
@@ -79,10 +79,10 @@ class Route:
         announced = {atom: frozenset(rules) for atom, rules in announce.items()}
         self._open = frozenset(opened)
         self._columns = [
-            Column(name, compiled.fields[name], mask, announced, windows, budget)
-            for name in sorted(one for one in fields if one is not None)
+            Column(name, compiled.fields[name], mask, announced, windows, budget) for name in sorted(fields)
         ]
-        self._keywords = Column("", compiled.fields[None], mask, announced, windows, budget) if None in fields else None
+        keywords = compiled.keywords.field(mask)
+        self._keywords = Column("", keywords, mask, announced, windows, budget) if keywords is not None else None
         self._any_shape = _Plan(self._columns, None, self._open)
         self._plans: dict[tuple[object, ...], _Plan] = {}
         self._events = 0

@@ -135,7 +135,8 @@ class Windows:
         renamed = any(service == self.service and name in table for (service, _), table in RENAMED.items())
         ecs = self._header is WINLOGBEAT and (name in NAMES or name in _EXTENSION or name.partition(".")[0] in _ECS)
         hashed = "Hashes" in self._data and name.lower() in _HASHES
-        odd = name.startswith("param") or name in ("Data", "@timestamp")
+        unnamed = ("Data" in self._data and name.startswith("param")) or ("param1" in self._data and name == "Data")
+        odd = unnamed or name == "@timestamp"
         return ("ask", name) if renamed or ecs or hashed or odd else ("absent", name)
 
     def text(self, name: str) -> str:

@@ -67,7 +67,16 @@ class View:
             if first and "original" in doc.get("event", {}) and "auditd" not in doc:
                 self._strings = first
             else:
-                self._strings = first + tuple(leaf for vendor in vendor_objects(doc) for leaf in _leaves(vendor))
+                texts = list(first)
+                for vendor in vendor_objects(doc):
+                    for value in vendor.values():
+                        if type(value) is str:  # most are: 2 µs an event instead of 9
+                            texts.append(value)
+                        elif type(value) is int:
+                            texts.append(text_of(value) or "")
+                        elif value is not None:
+                            texts.extend(_leaves(value))
+                self._strings = tuple(texts)
         return self._strings
 
 
