@@ -31,6 +31,9 @@ class Engine:
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = tuple(rules)
         self._compiled: Compiled = compile_rules(self._rules)
+        self._by_source: dict[LogSource, list[int]] = {}
+        for number, rule in enumerate(self._rules):
+            self._by_source.setdefault(rule.source, []).append(number)
         self._budget = Budget()
         self._routes: dict[_Key, Route] = {}
         versions = sorted(f"{rule.ref.ruleset}\0{rule.ref.id}\0{rule.ref.version}" for rule in rules)
@@ -53,11 +56,12 @@ class Engine:
                 yield Alert(rule.ref, event, matched, unrouted=not sources)
 
     def _route(self, sources: tuple[LogSource, ...], windows: bool) -> Route:
-        rules = [
-            number
-            for number, rule in enumerate(self._rules)
-            if not sources or any(rule.source.holds(one) for one in sources)
-        ]
+        fitting = (
+            numbers
+            for source, numbers in self._by_source.items()
+            if not sources or any(source.holds(one) for one in sources)
+        )
+        rules = sorted(number for numbers in fitting for number in numbers)
         if len(self._routes) >= ROUTE_LIMIT:
             self._forget()
         made = Route(self._compiled, rules, windows, self._budget)
