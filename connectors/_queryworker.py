@@ -22,7 +22,7 @@ from typing import Any, BinaryIO, Final
 from connectors._analyst import portions, table
 from connectors._duck import Engine
 from connectors._querywire import Message, framed, page_out, query_in, read_message
-from connectors._search import File, answer
+from connectors._search import File, answer, units_of
 from vonggac.storeport import Failed, Stopped, TooMuch, TooSlow
 
 Send = Callable[[Message], int]  # gives the frame's bytes; waits until who asks has room
@@ -109,6 +109,9 @@ def _answered(engine: Engine, question: Message, limit_s: float, stop: threading
     if question["do"] == "search":
         page, bad = answer(engine, query_in(question["query"]), units, files, limit_s, stop)
         return {"page": page_out(page), "unreadable": bad}
+    if question["do"] == "units":
+        carried, bad = units_of(engine, files, limit_s, stop)
+        return {"units": carried, "unreadable": bad}
     if question["do"] == "rows":
 
         def give(columns: tuple[str, ...], times: tuple[int, ...], rows: list[list[Any]]) -> int:

@@ -116,6 +116,19 @@ def answer(
     return reading(engine, files, limit_s, stop, lambda left, _: _page(engine, query, units, left))
 
 
+def units_of(engine: Engine, files: Sequence[File], limit_s: float, stop: Stop) -> tuple[list[str], list[Unreadable]]:
+    """Give the units that the events of these files carry."""
+
+    def ask(left: Sequence[File], _watch: Watch) -> list[str]:
+        paths = [str(engine.folder / one.name) for one in left]
+        if not paths:
+            return []
+        statement = "SELECT DISTINCT unit FROM read_parquet($paths, union_by_name = true)"
+        return [unit for (unit,) in engine.con.execute(statement, {"paths": paths}).fetchall()]
+
+    return reading(engine, files, limit_s, stop, ask)
+
+
 def reading(
     engine: Engine, files: Sequence[File], limit_s: float, stop: Stop, ask: Callable[[Sequence[File], Watch], Answer]
 ) -> tuple[Answer, list[Unreadable]]:

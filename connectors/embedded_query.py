@@ -113,6 +113,15 @@ class QueryProcess:
 
         return RowStream(first, hear, lacks, done)
 
+    def units(self, limit_s: float, stop: Stop) -> frozenset[str]:
+        """Give the units that stored events carry, whatever a table of units says today."""
+        catalogue = self._catalogue()
+
+        def question() -> Message:
+            return {"do": "units", "units": [], "files": [file_of(one) for one in catalogue.live()]}
+
+        return frozenset(self._ask(question, limit_s, stop)["units"])
+
     def sources(self) -> Sequence[SourceSpan]:
         """Give the oldest and newest searchable event of each source."""
         return self._catalogue().sources()

@@ -289,5 +289,6 @@ def _secret(name: str, path: str) -> str:
     try:
         return Path(path).read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        msg = f"environment variable {name}: {path}: cannot be read: {error}"
+        why = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        msg = f"environment variable {name}: {path}: cannot be read: {why}"
         raise SettingsError(msg) from error

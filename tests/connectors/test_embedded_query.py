@@ -110,3 +110,14 @@ def test_sql_over_the_view(process: QueryProcess) -> None:
     assert asked(process, "SELECT count(*) FROM events", frozenset({"so-yte"})).rows == ([1],)
     assert asked(process, "SELECT count(*) FROM events", frozenset()).rows == ([0],)
     assert asked(process, "SELECT id FROM events", rows=1).more
+
+
+@pytest.mark.usefixtures("store")
+def test_the_units_that_stored_events_carry(process: QueryProcess) -> None:
+    assert process.units(60, threading.Event()) == {"", "so-yte"}
+
+
+def test_an_empty_store_carries_none(tmp_path: Path) -> None:
+    EmbeddedStore(tmp_path)
+    with QueryProcess(tmp_path) as process:
+        assert process.units(60, threading.Event()) == frozenset()

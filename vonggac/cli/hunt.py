@@ -6,7 +6,7 @@ import importlib
 import re
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -78,6 +78,8 @@ def hunt(context: Context, /, **asked: Any) -> int:
     rows: Rows | None = None
     try:
         with process(root, memory_mb=kept.query_memory_mb) as asker:
+            if not asked["units"]:  # also those that no table names any more
+                question = question.over(asker.units(asked["timeout"], stop))
             rows = question.rows(asker, stop)
             if isinstance(rows, Answer) and asked["count"]:
                 counted(form, rows.count())
@@ -112,6 +114,10 @@ class _Question(Protocol):
         """Give what a workbook says of the question."""
         ...
 
+    def over(self, units: frozenset[str]) -> _Question:
+        """Give the same question over these units too."""
+        ...
+
     def rows(self, asker: Any, stop: threading.Event) -> Rows:
         """Ask."""
         ...
@@ -128,6 +134,9 @@ class _Statement:
     small: bool  # a table, which is laid out as a whole
     about: tuple[tuple[str, str], ...]
 
+    def over(self, units: frozenset[str]) -> _Statement:
+        return replace(self, units=self.units | units)
+
     def rows(self, asker: Any, stop: threading.Event) -> SqlAnswer:
         ask = asker.sql if self.small else asker.rows_of
         return SqlAnswer(ask(self.text, self.units, self.limit_s, stop, self.limit))
@@ -143,6 +152,9 @@ class _Events:
     limit_s: float
     columns: Sequence[str]
     about: tuple[tuple[str, str], ...]
+
+    def over(self, units: frozenset[str]) -> _Events:
+        return replace(self, units=self.units | units)
 
     def rows(self, asker: Any, stop: threading.Event) -> Answer:
         return Answer(
@@ -265,7 +277,9 @@ def _units(context: Context, named: Sequence[str]) -> frozenset[str]:
     try:
         table = saved(context.data / UNITS)
         folders = [one.name for one in inbox.iterdir() if one.is_dir()] if inbox.is_dir() else []
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise Unusable(f"{error.filename}: {error.strerror}") from error  # noqa: EM102  the line itself
+    except ValueError as error:
         raise Unusable(str(error)) from error
     settings: Settings = context.settings
     known = {unit.id for unit in table} | {"", DEFAULT, *settings.follow.units.values()}

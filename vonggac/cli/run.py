@@ -49,6 +49,8 @@ def run(context: Context, roles: Sequence[str], worker: str, alerts: str | None)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="vonggac: %(message)s")
     settings = msgspec.structs.replace(settings, data=str(data))
     chosen = tuple(dict.fromkeys(roles)) or ROLES
+    if worker != "0/1" and chosen != ("detect",):
+        raise Unusable(_("--worker goes with --role detect alone"))
     if len(chosen) == 1:
         return _one(settings, chosen[0], worker, alerts)
     with locked(data, chosen):

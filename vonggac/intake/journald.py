@@ -22,6 +22,7 @@ from vonggac.intake.inlet import Closed, Delivery, Inlet
 from vonggac.ports import ReadOptions
 from vonggac.reading.journal import JOURNAL
 from vonggac.reading.lines import LINE_LIMIT
+from vonggac.reading.programs import ENVIRON
 from vonggac.reading.source import of_bytes
 
 _log = logging.getLogger(__name__)
@@ -145,7 +146,12 @@ class _Child:
 
     def __init__(self, command: list[str]) -> None:
         self._child = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, bufsize=0
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            bufsize=0,
+            env=ENVIRON | {"PATH": os.environ.get("PATH", os.defpath)},  # none of our settings, a token among them
         )
         self._selector = selectors.DefaultSelector()
         self._rest = {"out": b"", "err": b""}

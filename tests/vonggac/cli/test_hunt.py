@@ -144,7 +144,7 @@ def test_units_below_a_named_one_and_all_by_default(
     assert vonggac("unit", "import", tmp_path / "u.csv").status == 0
     (tmp_path / "data" / "inbox" / "new").mkdir(parents=True)
     save(*(doc(n, unit or "none", unit=unit) for n, unit in enumerate(["a", "a1", "b", "default", None, "new", "far"])))
-    assert names(vonggac("hunt")) == ["new", "none", "default", "b", "a1", "a"]
+    assert names(vonggac("hunt")) == ["far", "new", "none", "default", "b", "a1", "a"]
     assert names(vonggac("hunt", "--unit", "a")) == ["a1", "a"]
     assert names(vonggac("hunt", "--unit", "a1", "--unit", "b")) == ["b", "a1"]
     ran = vonggac("hunt", "--unit", "far")
@@ -381,3 +381,11 @@ def _runs(pid: int) -> bool:
         return Path(f"/proc/{pid}/cmdline").read_bytes() != b""  # empty: dead, and nobody asked how
     except OSError:
         return False
+
+
+def test_events_of_units_that_no_table_names_any_more_are_found(vonggac: Command, save: Callable[..., None]) -> None:
+    """A sub-folder of the inbox that was taken away, a table that was replaced: the events are still there."""
+    save(doc(1, "a.exe", unit="gone"), doc(2, "b.exe", unit="default"))
+    assert names(vonggac("hunt", "--where", "process.name exists", "--sort", "oldest")) == ["a.exe", "b.exe"]
+    counted = vonggac("hunt", "SELECT unit, count(*) AS n FROM events GROUP BY unit ORDER BY unit", "--json")
+    assert counted.rows == [{"unit": "default", "n": 1}, {"unit": "gone", "n": 1}]

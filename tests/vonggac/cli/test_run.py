@@ -92,6 +92,11 @@ def test_settings_that_cannot_work_are_refused_at_the_start(service: Service, ke
     assert "Traceback" not in service.err
 
 
+def test_a_worker_is_one_of_detect(vonggac: Callable[..., Any]) -> None:
+    ran = vonggac("run", "--worker", "1/2")
+    assert (ran.status, "--worker goes with --role detect alone" in ran.err) == (2, True)
+
+
 def test_a_port_that_is_taken_is_named(service: Service) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", service.port))
