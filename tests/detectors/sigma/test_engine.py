@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -163,7 +163,7 @@ MODIFIERS += ["|cased|contains", "|contains|neq", "|windash|endswith", "|all", "
 @st.composite
 def items(draw: st.DrawFn) -> tuple[str, Any]:
     """One item: a field with its modifiers, and its values."""
-    field = draw(st.sampled_from(["A", "B", "C"]))
+    field = draw(st.sampled_from(["A", "B", "C", "EventID", "md5", "param1"]))
     kind = draw(st.integers(0, 9))
     if kind == 0:
         return f"{field}|exists", draw(st.booleans())
@@ -197,7 +197,17 @@ detections = st.builds(
     lambda s, t, condition: {"s": s, "t": t, "condition": condition}, selections, selections, conditions
 )
 values = st.one_of(scalars, st.lists(scalars, max_size=3), st.dictionaries(st.sampled_from("ab"), scalars, max_size=1))
-documents = st.dictionaries(st.sampled_from(["A", "B", "C"]), values, max_size=3)
+documents = st.dictionaries(st.sampled_from(["A", "B", " C", "EventID", "Hashes", "Data"]), values, max_size=3)
+#: an event's fields in the shapes of each vendor; the header's may be of any kind
+SHAPES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "json": lambda doc: {"json": doc},
+    "evtx": lambda doc: {"winlog": {"Event": {"System": {"Channel": "System", "EventID": 1}, "EventData": doc}}},
+    "evtx header": lambda doc: {"winlog": {"Event": {"System": doc, "EventData": {"A": "a", "C": None}}}},
+    "user data": lambda doc: {"winlog": {"Event": {"System": {"EventID": "1"}, "UserData": {"x": doc}}}},
+    "flat": lambda doc: {"winlog": {"Channel": "System", **doc}},
+    "beats": lambda doc: {"winlog": {"channel": "System", "event_id": doc.get("EventID"), "event_data": doc}},
+    "security": lambda doc: {"winlog": {"channel": "Security", "event_id": "4688", "event_data": doc}},
+}
 
 
 def valid(found: Iterable[Any]) -> list[Rule]:
@@ -210,19 +220,14 @@ def valid(found: Iterable[Any]) -> list[Rule]:
     return rules
 
 
-@given(st.lists(detections, min_size=1, max_size=5), st.lists(documents, min_size=1, max_size=4), st.booleans())
-def test_the_engine_is_the_reference(found: list[Any], docs: list[Any], windows: bool) -> None:
+@given(
+    st.lists(detections, min_size=1, max_size=5),
+    st.lists(st.tuples(st.sampled_from(sorted(SHAPES)), documents), min_size=1, max_size=4),
+)
+def test_the_engine_is_the_reference(found: list[Any], docs: list[tuple[str, Any]]) -> None:
     rules = valid(found)
     assume(rules)
-    if windows:
-        system = {"Channel": "System", "EventID": 1}
-        made = [
-            Event(str(number), {"winlog": {"Event": {"System": system, "EventData": one}}})
-            for number, one in enumerate(docs)
-        ]
-    else:
-        made = [event(number, **one) for number, one in enumerate(docs)]
-    same(rules, made)
+    same(rules, [Event(str(number), SHAPES[shape](fields)) for number, (shape, fields) in enumerate(docs)])
 
 
 @given(st.lists(st.text("abcS.|()?*+{}12[]^$\\ ", max_size=8), max_size=1).map("".join), st.data())
