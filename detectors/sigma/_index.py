@@ -133,8 +133,8 @@ class Field:
     def of_strings(self, strings: Sequence[str]) -> set[int]:
         """Give the text atoms that are true of one of the strings: all searched at once, apart only where need be."""
         found: set[int] = set()
-        if strings and not self._searches and sum(map(len, strings)) + len(strings) <= CHUNK:
-            whole = "\0".join(dict.fromkeys(strings))  # a message stands twice in an event
+        whole = "\0".join(dict.fromkeys(strings))  # a message stands twice in an event
+        if strings and not self._searches and len(whole) <= CHUNK:
             try:
                 sure = [form.inside(ready(whole)) for ready, form in self._texts]
             except UnicodeEncodeError:
