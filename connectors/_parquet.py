@@ -184,7 +184,7 @@ def _cut(value: Any, room: list[int], depth: int) -> Any:
 
 
 def _whole(path: Path, data: bytes, sync: Callable[[int], None]) -> None:
-    temporary = path.with_name(path.name + ".tmp")
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")  # two processes may keep the same record
     with temporary.open("wb") as file:
         file.write(data)
         file.flush()

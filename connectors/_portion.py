@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import accumulate
 
@@ -43,3 +43,24 @@ def portions(batches: Sequence[Batch], taken: Positions, rows: int, size: int, n
                 runs, left, room = [], rows, size
     if runs:
         yield runs
+
+
+def size_of(runs: Sequence[Run]) -> int:
+    """Give the bytes of all records."""
+    return sum(sum(map(len, run.records)) for run in runs)
+
+
+def divided(runs: Sequence[Run], size: int) -> tuple[list[Run], list[Run]]:
+    """Give those of the first `size` bytes, more or less a record, and the rest."""
+    first: list[Run] = []
+    for n, run in enumerate(runs):
+        sizes = list(accumulate(map(len, run.records)))
+        if size < sizes[-1]:
+            at = bisect_left(sizes, size)
+            if at:
+                first.append(replace(run, records=run.records[:at]))
+            rest = replace(run, first=run.first + at, number=run.number + at, records=run.records[at:])
+            return first, [rest, *runs[n + 1 :]]
+        first.append(run)
+        size -= sizes[-1]
+    return first, []

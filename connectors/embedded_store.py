@@ -14,9 +14,9 @@ from __future__ import annotations
 import fcntl
 import math
 import os
-import secrets
 import threading
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -26,12 +26,13 @@ from typing import TYPE_CHECKING, Final
 
 from connectors._catalogue import SQLITE_VERSION, Catalogue, CatalogueError, Piece, SourceSpan, StateError
 from connectors._duck import Engine, Watch
-from connectors._encode import Maker, Rows, piece_of, uncollected, write
-from connectors._parquet import copy_files, micros, moment, save_blob, sync_file
+from connectors._filing import Filed, Filer, brought, new_name, unnamed
+from connectors._parquet import copy_files, micros, moment, sync_file
 from connectors._pieces import groups, joined, limited
-from connectors._portion import Run, portions
+from connectors._portion import Run, divided, portions, size_of
 from connectors._search import search
-from connectors._sound import damage, digest_of, read_whole
+from connectors._second import Second
+from connectors._sound import damage, read_whole
 from vonggac.event import Bad
 from vonggac.logport import Batch, Positions
 from vonggac.query import Query
@@ -46,6 +47,7 @@ STEPS: Final = ("written", "synced", "renamed", "recorded", "committed")  # of a
 MERGE_STEPS: Final = STEPS
 _SAMPLE: Final = 4 << 10
 _REASON: Final = 200
+_SHARE: Final = 0.5  # of the bytes, the second writer's
 _PAIR: Final = 2  # files that can be joined, at least
 _ROW_GROUPS: Final = (8_192, 1_024)  # rows that a join holds in memory: as many as one can
 
@@ -67,6 +69,8 @@ class Limits:
     rows: int = 50_000  # a file that is saved
     bytes: int = 24 << 20  # of records in it
     threads: int = 2  # DuckDB's, of whoever saves
+    second: str = "128MB"  # DuckDB's memory in a second writer
+    shared: int = 2 << 20  # bytes of records that are work for two writers
     small: int = 25_000  # rows; only smaller files are merged
     merged: int = 200_000  # rows of a merged file, at most
     query_s: float = 300.0  # no query runs longer
@@ -83,9 +87,16 @@ class _Made:
 
 
 class EmbeddedStore:
-    """An EventStore in a folder. The first call that writes takes the lock (BlockingIOError: another has it)."""
+    """An EventStore in a folder. The first call that writes takes the lock (BlockingIOError: another has it).
 
-    def __init__(self, root: Path, *, limits: Limits | None = None, world: World | None = None) -> None:
+    With `writers` = 2 (it may be changed between saves) a process on another core does its part of each large save:
+    a third to a half faster, for some 100 MB while there is much to save (`_second.py`).
+    """
+
+    def __init__(
+        self, root: Path, *, limits: Limits | None = None, world: World | None = None, writers: int = 1
+    ) -> None:
+        self.writers = writers
         self.limits = limits or Limits()
         self._world = world or World()
         self._root, self._events, self._blobs = root, root / "events", root / "blobs"
@@ -93,11 +104,17 @@ class EmbeddedStore:
             folder.mkdir(parents=True, exist_ok=True, mode=0o750)
         self.catalogue = Catalogue(root / "catalogue.sqlite")
         self._threads = min(self.limits.threads, os.cpu_count() or 1)
-        self._engine = Engine(self._events, self.limits.memory, self._threads)
-        self._joiner = Engine(self._events, self.limits.memory)  # on one thread: less memory, and the others go on
-        self._maker = Maker(lambda record: save_blob(self._blobs, record, self._world.sync))
+        memory, sync, step = self.limits.memory, self._world.sync, self._world.step
+        self._filer = Filer(self._events, self._blobs, memory, self._threads, sync=sync, step=step)
+        self._second = Second(self._events, self._blobs, self.limits.second)
+        self._joiner = Engine(self._events, memory)  # on one thread: less memory, and the others go on
         self._lock: int | None = None
         self._clean = False  # no file in the folders that the catalogue does not know
+        self._left = False  # the second writer may have left one
+
+    def second_writer(self, wait_s: float) -> int | None:
+        """Start the second writer and give its process, when it is ready within so many seconds."""
+        return self._second.pid if self._second.ready(wait_s) else None
 
     # -------------------------------------------------------------- the port
 
@@ -114,8 +131,7 @@ class EmbeddedStore:
         self._own()
         made, n = _Made(), self.catalogue.numbered()
         for runs in portions(batches, self.catalogue.positions(), self.limits.rows, self.limits.bytes, n):
-            with uncollected():
-                self._take(runs, made)
+            self._take(runs, made)
             n = runs[-1].number + len(runs[-1].records)
         self._record(made.pieces, [], upto, numbered=n)  # 3
         return made.bads
@@ -209,8 +225,9 @@ class EmbeddedStore:
         return self.catalogue.sources()
 
     def close(self) -> None:
-        """Let go of the lock and of DuckDB's memory. May be called twice."""
-        self._engine.close()
+        """Let go of the lock, the second writer and DuckDB's memory. May be called twice."""
+        self._second.close()
+        self._filer.close()
         self._joiner.close()
         if self._lock is not None:
             os.close(self._lock)
@@ -233,70 +250,50 @@ class EmbeddedStore:
             for folder, known in ((self._events, files), (self._blobs, blobs)):
                 for path in folder.iterdir():
                     if path.name not in known:
-                        path.unlink()
+                        path.unlink(missing_ok=True)  # the second writer of one that was killed may be faster
         self._clean = True
 
-    def _bad(self, run: Run, made: _Made, at: int, reason: str) -> None:
-        place = f"offset {run.first + at}"
-        made.bads.append(Bad(run.part, place, " ".join(reason.split()), run.records[at][:_SAMPLE]))
-
     def _take(self, runs: Sequence[Run], made: _Made) -> None:
-        rows = Rows()
-        for run in runs:
-            told = partial(self._bad, run, made)
-            self._maker.add(rows, run.records, micros(run.appended), run.number, told)  # 1
-        if len(rows):
-            self._write(rows, runs, made)  # 2
-
-    def _write(self, rows: Rows, runs: Sequence[Run], made: _Made) -> None:
-        """Write rows into one file, or into two halves when memory does not suffice; one that does not fit is bad."""
-        import duckdb
-
-        name = _new_name()
-        scratch = self._events / f"{name}.ndjson.tmp"
-        try:
-            digest = self._file(
-                name, len(rows), self._engine, lambda con, to: write(con, rows, scratch, to, self._threads)
-            )
-        except duckdb.OutOfMemoryException:
-            if len(rows) > 1:
-                for half in rows.halves():
-                    self._write(half, runs, made)
-            else:
-                number = rows.first()
-                run = next(run for run in reversed(runs) if run.number <= number)
-                self._bad(run, made, number - run.number, f"does not fit into {self.limits.memory}")
-            return
-        finally:
-            scratch.unlink(missing_ok=True)
-        made.pieces.append(piece_of(rows, name, self._path(name).stat().st_size, digest))
-
-    def _file(self, name: str, rows: int, engine: Engine, fill: Callable[[DuckDBPyConnection, Path], int]) -> str:
-        """Let `fill` write a file of so many rows, and bring it to the disk under its name; give its SHA-256."""
-        import duckdb
-
-        temporary = self._events / f"{name}.tmp"
+        """File some runs, alone or with the second writer, and give the files their names."""
         self._clean = False
+        if self.writers > 1 and (size := size_of(runs)) >= self.limits.shared and self._second.ready():
+            filed = self._both(*divided(runs, int(size * _SHARE)))
+        else:
+            filed = [self._filer.file(runs, self._threads)]
+        starts = [run.number for run in runs]
+        for one in filed:
+            bads = [*one.bads, *((number, f"does not fit into {self.limits.memory}") for number in one.tight)]
+            for number, reason in bads:
+                run = runs[bisect_right(starts, number) - 1]
+                made.bads.append(_bad(run, number - run.number, reason))
+        pieces = [piece for one in filed for piece in one.pieces]
+        if pieces:
+            self._name([piece.name for piece in pieces])
+        made.pieces += pieces
+
+    def _both(self, theirs: Sequence[Run], ours: Sequence[Run]) -> list[Filed]:
+        """Let the second writer file a part; what it does not, we do."""
+        begun = self._second.begin(theirs)
         try:
-            written = fill(engine.con, temporary)
-            if written != rows:
-                msg = f"{written} rows written of {rows}"
-                raise OSError(msg)
-            self._world.step("written")
-            sync_file(temporary, self._world.sync)
-            digest = digest_of(temporary)
-            self._world.step("synced")
-            temporary.rename(self._path(name))
-            sync_file(self._events, self._world.sync)
-        except duckdb.Error as error:
-            engine.close()  # it may be of no use any more
-            if isinstance(error, duckdb.IOException):
-                raise OSError(str(error)) from error
+            mine = self._filer.file(ours, threads=1)
+            its = self._second.end() if begun else None
+        except BaseException:
+            self._second.close()  # before anybody sweeps what it may be writing
             raise
-        finally:
-            temporary.unlink(missing_ok=True)
+        if its is None:
+            self._left = begun
+            return [self._filer.file(theirs), mine]
+        for _ in its.pieces:
+            self._world.step("written")
+            self._world.step("synced")
+        return [its, mine]
+
+    def _name(self, names: Sequence[str]) -> None:
+        """Give files that are on the disk their names there."""
+        for name in names:
+            unnamed(self._events, name).rename(self._path(name))
+        sync_file(self._events, self._world.sync)
         self._world.step("renamed")
-        return digest
 
     def _join(self, group: Sequence[Piece], stop: Stop) -> int:
         """Join files into one, or into more when memory does not suffice; give how many went. Raises Stopped."""
@@ -305,11 +302,14 @@ class EmbeddedStore:
         if len(group) < _PAIR:
             return 0
         sources, blobs = self.catalogue.whole(group)
-        name, paths = _new_name(), [self._path(one.name) for one in group]
+        name, paths = new_name(), [self._path(one.name) for one in group]
+        self._clean = False
         for rows in _ROW_GROUPS:
             try:
                 fill = partial(self._copied, paths, rows, stop)
-                digest = self._file(name, sum(one.rows for one in group), self._joiner, fill)
+                target, many = unnamed(self._events, name), sum(one.rows for one in group)
+                digest = brought(target, many, self._joiner, fill, self._world.sync, self._world.step)
+                self._name([name])
             except duckdb.OutOfMemoryException:
                 continue
             except (OSError, duckdb.Error) as error:
@@ -371,12 +371,12 @@ class EmbeddedStore:
                 self._world.step("recorded")
         except CatalogueError as error:
             raise OSError(str(error)) from error
-        self._clean = True
+        self._clean, self._left = not self._left, False
         self._world.step("committed")
 
     def _path(self, name: str) -> Path:
         return self._events / name
 
 
-def _new_name() -> str:
-    return f"{secrets.token_hex(16)}.parquet"
+def _bad(run: Run, at: int, reason: str) -> Bad:
+    return Bad(run.part, f"offset {run.first + at}", " ".join(reason.split()), run.records[at][:_SAMPLE])

@@ -61,6 +61,7 @@ class Store(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     short_retention: bool = False  # yes: less than the 12 months that NĐ 333 asks for is meant
     query_memory_mb: Annotated[int, msgspec.Meta(ge=64)] = 256  # of the query process of `hunt`
     query_seconds: Annotated[float, msgspec.Meta(gt=0)] = 60.0  # of one question
+    writers: Annotated[int, msgspec.Meta(ge=1, le=2)] = 1  # processes that write while there is much to save
 
 
 class Console(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

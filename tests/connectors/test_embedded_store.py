@@ -153,7 +153,7 @@ def test_out_of_memory_halves_the_batch_down_to_one_bad_record(tmp_path: Path, m
             raise duckdb.OutOfMemoryException
         return write(con, rows, scratch, target, threads)
 
-    monkeypatch.setattr("connectors.embedded_store.write", tight)
+    monkeypatch.setattr("connectors._filing.write", tight)
     store = store_of(tmp_path)
     for first, doc in (0, {}), (5, {"host": {"name": ["a list"]}}):  # the quick and the long way
         batch = batch_of(doc, doc, {**doc, "x": "poison"}, doc, doc, first=first)

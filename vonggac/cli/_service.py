@@ -169,6 +169,7 @@ def store(settings: Settings, life: Life, sifter: Sifter | None) -> Callable[[],
             raise Unfit(msg)
         floor = days
     opened = event_store(settings)
+    opened.writers = settings.store.writers
     log = event_log(settings)
     task = log.join(storing.GROUP, storing.TOPICS, 0, 1)
     house = _House(opened, log, settings)

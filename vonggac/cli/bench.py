@@ -78,12 +78,15 @@ def bench_log(context: Context, paths: tuple[str, ...], events: int, runs: int) 
 @click.option("--events", type=click.IntRange(1_000), default=200_000, metavar="N", help=_("how many, a run"))
 @click.option("--runs", type=click.IntRange(1, 100), default=5, metavar="N", help=_("how often each figure is taken"))
 @click.option("--search", type=click.IntRange(10_000), metavar="N", help=_("ask questions of a store of N events"))
+@click.option("--writers", type=click.IntRange(1, 2), default=1, metavar="N", help=_("processes that write, 1 or 2"))
 @click.pass_obj
-def bench_store(context: Context, paths: tuple[str, ...], events: int, runs: int, search: int | None) -> None:
+def bench_store(
+    context: Context, paths: tuple[str, ...], events: int, runs: int, search: int | None, writers: int
+) -> None:
     """Print what the store takes, or how long its answers take."""
     if search is None:
-        figures = ("saved_a_second", "cpu_us_an_event", "merge_us_an_event", "stored_an_event", "rss_mb")
-        _speeds(context, "store", paths, events, runs, figures)
+        figures = ("saved_a_second", "cpu_us_an_event", "merge_us_an_event", "stored_an_event", "rss_mb", "writers")
+        _speeds(context, "store", paths, events, runs, figures, writers=writers)
         return
     module = importlib.import_module("connectors._benchsearch")
     records = _records(paths) if paths else _traffic.records(50_000)
@@ -119,7 +122,7 @@ def bench_pipeline(context: Context, rate: int, seconds: float, packs: tuple[str
 
 
 def _speeds(
-    context: Context, what: str, paths: tuple[str, ...], events: int, runs: int, shown: tuple[str, ...]
+    context: Context, what: str, paths: tuple[str, ...], events: int, runs: int, shown: tuple[str, ...], **more: int
 ) -> None:
     """Run `connectors._bench<what>` on events of the paths, or on made ones, on the disk of the state folder."""
     module = importlib.import_module(f"connectors._bench{what}")
@@ -128,7 +131,7 @@ def _speeds(
     figures: dict[str, list[float]] = {name: [] for name in shown}
     for _run in range(runs):
         with tempfile.TemporaryDirectory(prefix="vonggac-bench-", dir=context.data) as folder:
-            speed = getattr(module, f"bench_{what}")(Path(folder), records, events)
+            speed = getattr(module, f"bench_{what}")(Path(folder), records, events, **more)
         for name in shown:
             figures[name].append(getattr(speed, name))
     rows = [_figure(f"{what}.{name}", values, _UNITS.get(name, "")) for name, values in figures.items()]

@@ -38,6 +38,9 @@ def test_the_log_and_the_store_are_measured_on_made_events(vonggac: Command) -> 
     assert store.status == 0, store.err
     assert store.rows[0]["name"] == "store.saved_a_second"
     assert all(row["median"] > 0 for row in (*log.rows, *store.rows) if row["unit"] == "events/s")
+    assert (store.rows[-1]["name"], store.rows[-1]["median"]) == ("store.writers", 1)
+    two = vonggac("bench", "store", "--events", "2000", "--runs", "1", "--writers", "2")
+    assert (two.status, two.rows[-1]["median"]) == (0, 2), two.err
 
 
 def test_the_events_may_be_the_users_own(vonggac: Command, tmp_path: Path) -> None:
