@@ -106,6 +106,23 @@ def test_each_kind_of_atom(detection: str) -> None:
     assert len(found) < 2 * len(events)
 
 
+def test_numbers_that_are_one_key_to_a_dict_are_several_to_a_rule() -> None:
+    rules = [
+        rule(f"  s:\n    A: {one}\n  condition: s\n", at) for at, one in enumerate(["1", "true", "1.1", "1.10", "0"])
+    ]
+    found: list[Any] = [1, True, 1.0, "1", 1.1, "1.1", "1.10", 0, False, 0.0, "", None, "true"]
+    docs = [{"winlog": {"Channel": "System", "A": one}} for one in (*found, *reversed(found))]
+    told = same(rules, [Event(str(number), doc) for number, doc in enumerate(docs)])
+    assert [one[1] for one in told if one[0] in ("0", "1", "2")] == ["rule 000", "rule 001", "rule 000"]
+
+
+def test_a_header_field_that_is_null_is_looked_for_under_its_other_names() -> None:
+    rules = [rule("  s:\n    EventID: 7\n  condition: s\n", 1), rule("  s:\n    EventID: ''\n  condition: s\n", 2)]
+    docs = [{"winlog": {"Channel": "System", "EventID": one, "event_id": 7}} for one in (7, None, "", 8)]
+    found = same(rules, [Event(str(number), doc) for number, doc in enumerate(docs)])
+    assert [(one[0], one[1]) for one in found] == [("0", "rule 001"), ("1", "rule 001"), ("2", "rule 002")]
+
+
 def test_long_texts_are_searched_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """What stands across the seam of two pieces is found, and found starts and ends are those of the whole."""
     monkeypatch.setattr(_literals, "CHUNK", 4)
