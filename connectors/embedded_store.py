@@ -90,7 +90,7 @@ class EmbeddedStore:
     """An EventStore in a folder. The first call that writes takes the lock (BlockingIOError: another has it).
 
     With `writers` = 2 (it may be changed between saves) a process on another core does its part of each large save:
-    a third to a half faster, for some 100 MB while there is much to save (`_second.py`).
+    a third faster, for 100 to 150 MB while there is much to save (`_second.py`).
     """
 
     def __init__(
