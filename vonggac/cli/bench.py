@@ -78,15 +78,16 @@ def bench_log(context: Context, paths: tuple[str, ...], events: int, runs: int) 
 @click.option("--events", type=click.IntRange(1_000), default=200_000, metavar="N", help=_("how many, a run"))
 @click.option("--runs", type=click.IntRange(1, 100), default=5, metavar="N", help=_("how often each figure is taken"))
 @click.option("--search", type=click.IntRange(10_000), metavar="N", help=_("ask questions of a store of N events"))
-@click.option("--writers", type=click.IntRange(1, 2), default=1, metavar="N", help=_("processes that write, 1 or 2"))
+@click.option("--writers", type=click.IntRange(1, 2), metavar="N",
+              help=_("processes that write (store.writers): 1 or 2; by default as many as there are cores"))  # fmt: skip
 @click.pass_obj
 def bench_store(
-    context: Context, paths: tuple[str, ...], events: int, runs: int, search: int | None, writers: int
+    context: Context, paths: tuple[str, ...], events: int, runs: int, search: int | None, writers: int | None
 ) -> None:
     """Print what the store takes, or how long its answers take."""
     if search is None:
         figures = ("saved_a_second", "cpu_us_an_event", "merge_us_an_event", "stored_an_event", "rss_mb", "writers")
-        _speeds(context, "store", paths, events, runs, figures, writers=writers)
+        _speeds(context, "store", paths, events, runs, figures, writers=writers or min(2, cores()))
         return
     module = importlib.import_module("connectors._benchsearch")
     records = _records(paths) if paths else _traffic.records(50_000)
