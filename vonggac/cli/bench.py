@@ -79,7 +79,7 @@ def bench_log(context: Context, paths: tuple[str, ...], events: int, runs: int) 
 @click.option("--runs", type=click.IntRange(1, 100), default=5, metavar="N", help=_("how often each figure is taken"))
 @click.option("--search", type=click.IntRange(10_000), metavar="N", help=_("ask questions of a store of N events"))
 @click.option("--writers", type=click.IntRange(1, 2), metavar="N",
-              help=_("processes that write (store.writers): 1 or 2; by default as many as there are cores"))  # fmt: skip
+              help=_("processes that write (store.writers): 1 or 2; by default one a core"))  # fmt: skip
 @click.pass_obj
 def bench_store(
     context: Context, paths: tuple[str, ...], events: int, runs: int, search: int | None, writers: int | None
