@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NewType, Protocol
 
+import msgspec
+
 #: Where order holds: `events/3` in Kafka, `events/collect-0.<journal's id>/3` embedded. Begins with its topic and a
 #: slash; the rest is the adapter's own. The id in it is what makes a position of a replaced journal recognisable.
 Part = NewType("Part", str)
@@ -39,8 +41,8 @@ class Batch:
         return self.part.partition("/")[0]
 
 
-@dataclass(frozen=True, slots=True)
-class Out:
+# A Struct, not a dataclass: one is made a record, and a frozen dataclass costs 0.4 of the 2.9 µs of a record committed
+class Out(msgspec.Struct, frozen=True, gc=False):
     """One record on its way into the log: one line of JSON, without the newline."""
 
     topic: str
