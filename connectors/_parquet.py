@@ -21,10 +21,10 @@ import orjson
 import zstandard
 
 from vonggac.query import time_of
+from vonggac.shorten import shortened
 
 SCHEMA: Final = 1
 MAX_RAW: Final = 1 << 20  # bytes of a record that stands in `raw` as a whole
-KEPT: Final = 64 << 10  # of a larger one
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -70,12 +70,6 @@ def row_of(record: bytes, appended: int, n: int) -> tuple[dict[str, Any], bytes 
     row["stray"] = not fits
     row["raw"] = raw.decode()
     return row, blob
-
-
-def shortened(doc: Mapping[str, Any]) -> dict[str, Any]:
-    """Give what fits into `KEPT` bytes of a document: short values first come, long texts cut, deep ones left out."""
-    found: dict[str, Any] = _cut(doc, [KEPT // 8], 0)  # a character may take 6 bytes as JSON
-    return found
 
 
 def save_blob(folder: Path, record: bytes, sync: Callable[[int], None]) -> str:
@@ -157,32 +151,6 @@ def _escaped(raw: bytes) -> bool:
     return b"\\u" in single or b"\\/" in single
 
 
-def _cut(value: Any, room: list[int], depth: int) -> Any:
-    if isinstance(value, str):
-        value = value[: min(1_024, max(0, room[0]))]
-        room[0] -= len(value)
-        return value
-    room[0] -= 8
-    if isinstance(value, dict):
-        inner = sorted(value.items(), key=lambda item: isinstance(item[1], dict | list))  # scalars first
-        cut = {}
-        for key, one in inner:
-            if room[0] <= 0 or depth >= _DEEP:
-                break
-            if len(key) <= _LONG_KEY:
-                room[0] -= len(key)
-                cut[key] = _cut(one, room, depth + 1)
-        return cut
-    if isinstance(value, list):
-        items: list[Any] = []
-        for one in value:
-            if room[0] <= 0 or depth >= _DEEP:
-                break
-            items.append(_cut(one, room, depth + 1))
-        return items
-    return value
-
-
 def _whole(path: Path, data: bytes, sync: Callable[[int], None]) -> None:
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")  # two processes may keep the same record
     with temporary.open("wb") as file:
@@ -198,9 +166,7 @@ def _whole(path: Path, data: bytes, sync: Callable[[int], None]) -> None:
 _ROW_GROUP: Final = 16 << 20  # bytes before compression
 _MICROSECOND: Final = timedelta(microseconds=1)
 LARGE: Final = 10**15
-_DEEP: Final = 16
 _LINE: Final = 32 << 20  # of JSON; a record of MAX_RAW may be six times as long in it, and its columns once more
-_LONG_KEY: Final = 256
 
 #: the ECS fields with a column of their own: single values, often asked for
 COLUMNS: Final[Mapping[str, type]] = {

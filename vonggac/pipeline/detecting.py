@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -14,9 +14,10 @@ from vonggac.dead import dead_record
 from vonggac.event import Alert, Bad, Event, Match
 from vonggac.logport import Batch, Out, Part, Task
 from vonggac.pipeline.sifting import SAMPLE, Sifter, in_hand
-from vonggac.pipeline.turning import Life, commit, poll
+from vonggac.pipeline.turning import Life, commit, turns
 from vonggac.ports import Detector, FileDetector
 from vonggac.reading.times import iso
+from vonggac.shorten import shortened
 
 GROUP: Final = "detect"
 ALERTS: Final = "alerts"
@@ -24,6 +25,7 @@ MATCHES: Final = "matches"
 _POLL: Final = 2 << 20  # bytes of events a turn
 _COMMIT: Final = 6 << 20  # bytes of alerts: what they exceed is committed in the midst of a batch
 _STEP: Final = 200  # events judged at once
+_LARGEST: Final = 1 << 20  # bytes of an alert: a field of 8 MiB stands in it twice, and the log takes 16 a commit
 
 
 class Detect:
@@ -51,21 +53,13 @@ class Detect:
         """Judge until `stop`, or until nothing waits any more once `drain` is set."""
         self._begin = dict(self._task.start())
         self._life.ready()
-        shown = 0.0
-        while not self._life.stop.is_set():
-            draining = self._life.drain.is_set()
-            batches = poll(self._task, self._life, 0 if draining else 0.25, _POLL)
-            if not batches and draining:
-                break
+        for batches in turns(self._task, self._life, _POLL):
             for batch in batches:
                 self._batch(batch)
                 if self._life.stop.is_set():
                     break
             self._commit()
-            if time.monotonic() - shown > 1:
-                shown = time.monotonic()
-                self._life.show()
-            self._life.page.beat()
+            self._life.tell()
         self._life.show()
         self._task.close()
 
@@ -128,7 +122,7 @@ class Detect:
             if isinstance(one, Alert):
                 self._life.count("alerts_total")
                 self._life.count(f'alerts_by_level_total{{level="{one.rule.level}"}}')
-                yield Out(ALERTS, one.to_json(at))
+                yield Out(ALERTS, line_of(one, at))
             elif isinstance(one, Match):
                 self._life.count("matches_total")
                 yield Out(MATCHES, msgspec.json.encode(one))
@@ -147,3 +141,14 @@ class Detect:
             for path in self._examined:
                 path.unlink(missing_ok=True)
         self._outs, self._size, self._upto, self._examined = [], 0, {}, []
+
+
+def line_of(alert: Alert, at: str) -> bytes:
+    """Give an alert's line; one above 1 MiB is cut and marked `vonggac.shortened`: its event is stored as it was."""
+    line = alert.to_json(at)
+    if len(line) <= _LARGEST:
+        return line
+    doc = shortened(alert.event.doc)
+    doc["vonggac"] = {**alert.event.doc.get("vonggac", {}), "shortened": True}
+    event = msgspec.structs.replace(alert.event, doc=doc)
+    return replace(alert, event=event, matched=shortened(alert.matched)).to_json(at)

@@ -33,7 +33,7 @@ class Evil:
             if event.doc["message"].startswith("deadly"):
                 raise KeyboardInterrupt
             if event.doc["message"].startswith("evil"):
-                yield Alert(RULE, event)
+                yield Alert(RULE, event, {"Message": event.doc["message"]})
             if event.doc["message"].startswith("odd"):
                 yield Bad("x", "y", "cannot be judged")
 
@@ -129,6 +129,20 @@ def test_the_page_says_on_which_batch_it_died(world: World) -> None:
         world.detect()
     (batch,) = world.log.tail(("events",), LONG_AGO, wait_s=0)
     assert world.life.page.in_hand() == f"{batch.part} {batch.first}"
+
+
+def test_an_alert_on_a_huge_field_is_cut_and_the_event_is_not(world: World) -> None:
+    """Whole, it would hold the field twice and not fit into a commit: the worker died of it again and again."""
+    huge = make_event({"process": {"command_line": "x" * (6 << 20), "pid": 7}}, message="evil " + "y" * (6 << 20))
+    world.send(huge, "evil 2")
+    world.detect()
+    cut, whole = world.read("alerts")
+    assert cut["event"]["id"] == Alert(RULE, huge).id
+    assert (cut["process"]["pid"], cut["vonggac"]["shortened"]) == (7, True)
+    assert len(cut["process"]["command_line"]) == 1_024
+    assert "shortened" not in whole["vonggac"]
+    (stored,) = [event for event in world.read("events") if event["event"]["id"] == huge.id]
+    assert len(stored["process"]["command_line"]) == 6 << 20
 
 
 def file_event(name: str) -> Event:
