@@ -26,7 +26,7 @@ from typing import Any, Final
 import orjson
 
 from vonggac.cli import _traffic
-from vonggac.pipeline.pages import pages
+from vonggac.pipeline.pages import look
 
 _TICK_S: Final = 0.05
 _FILE_S: Final = 1.0
@@ -124,7 +124,7 @@ def _load(data: Path, port: int, rate: int, seconds: float, pid: int) -> Run:
     run.stored = _stored(data, run.sent)
     after = _cpu(pid)
     run.cpu_s = sum(after.values()) - sum(cpu.values())
-    roles = {str(page.pid): name for name, page in pages(data).items()}
+    roles = {str(one.pid): name for name, one in look(data).items()}
     run.by_role = {roles.get(name, name): value - cpu.get(name, 0) for name, value in after.items()}
     time.sleep(1)
     stop.set()
@@ -189,12 +189,7 @@ def _watch(data: Path, run: Run, stop: threading.Event) -> None:
 
 def _figure(data: Path, role: str, name: str) -> int:
     """Add up a figure of all processes of a role."""
-    total = 0
-    for instance, page in pages(data).items():
-        if instance.rpartition("-")[0] == role:
-            total += int(page.shown()[0].get(name, 0))
-        page.close()
-    return total
+    return sum(int(one.figures.get(name, 0)) for at, one in look(data).items() if at.rpartition("-")[0] == role)
 
 
 def _processes(pid: int) -> Iterator[int]:

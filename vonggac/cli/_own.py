@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
 from vonggac.health.measure import Own
-from vonggac.pipeline import pages as shared
+from vonggac.pipeline.pages import look
 
 _log = logging.getLogger(__name__)
 _RESTARTS: Final = 'restarts_total{instance="'
@@ -35,7 +35,7 @@ class Figures:
                 self._said = str(error)
                 _log.error("the service's own figures: %s", error)
             return Own()
-        shown = _shown(self._data)
+        shown = {name: one.figures for name, one in look(self._data).items()}
         store, supervisor = shown.get("store-0", {}), shown.get("supervisor-0", {})
         died = {
             name.removeprefix(_RESTARTS).removesuffix('"}'): int(count)
@@ -59,11 +59,3 @@ def free_share(data: Path) -> float:
     """Give the share that is free of the fullest disk that state lies on: log and store may have one of their own."""
     used = [shutil.disk_usage(path) for path in (data, data / "log", data / "store") if path.is_dir()]
     return min((one.free / one.total for one in used if one.total), default=1.0)
-
-
-def _shown(data: Path) -> Mapping[str, Mapping[str, float]]:
-    found = {}
-    for name, page in shared.pages(data).items():
-        found[name] = page.shown()[0]
-        page.close()
-    return found

@@ -19,9 +19,10 @@ from vonggac import shelf
 from vonggac.cli._own import Figures, free_share
 from vonggac.cli.packs import active
 from vonggac.cli.unit import FILE as UNITS
+from vonggac.dead import TOPIC as DEAD
 from vonggac.i18n import language
 from vonggac.people.units import Units, saved
-from vonggac.pipeline import collecting, detecting, storing
+from vonggac.pipeline import collecting, detecting, healthtask, storing
 from vonggac.pipeline.leftovers import sweep_copies, sweep_pages
 from vonggac.pipeline.supervisor import Role
 from vonggac.pipeline.turning import Life
@@ -37,8 +38,8 @@ ROLES: Final = ("collect", "detect", "store", "desk")
 REQUIRED: Final = {
     "events": (detecting.GROUP, storing.GROUP),
     "alerts": (storing.GROUP,),
-    "dead": (storing.GROUP,),
-    "health": ("health",),
+    DEAD: (storing.GROUP,),
+    healthtask.TOPIC: (healthtask.GROUP,),
 }
 EXAMINE: Final = "examine"  # in the state folder: copies of files that wait for a detector
 _MERGE_S: Final = 2.0

@@ -20,8 +20,8 @@ from vonggac.cli._service import ROLES, roles_of
 from vonggac.cli.live import FORMS
 from vonggac.i18n import _, language
 from vonggac.pipeline.notify import teller
-from vonggac.pipeline.pages import pages
-from vonggac.pipeline.supervisor import Role, Supervisor
+from vonggac.pipeline.pages import look
+from vonggac.pipeline.supervisor import UNUSABLE, Role, Supervisor
 from vonggac.settings import Settings, SettingsError, load
 
 _log = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ def _one(settings: Settings, role: str, worker: str, alerts: str) -> int:
     spec = _role.Spec(role, settings, int(number), int(count), alerts=alerts, lang=language())
     with locked(Path(settings.data), [f"{role}-{number}"]):
         status = _role.run(spec)
-    return 2 if status == 78 else status
+    return 2 if status == UNUSABLE else status
 
 
 @contextlib.contextmanager
@@ -125,6 +125,5 @@ def locked(data: Path, roles: Sequence[str]) -> Iterator[None]:
 
 
 def _console(data: Path) -> str | None:
-    found = pages(data).get("desk-0")
-    address = found.shown()[1].get("console") if found else None
-    return str(address) if address else None
+    desk = look(data).get("desk-0")
+    return None if desk is None else desk.notes.get("console")

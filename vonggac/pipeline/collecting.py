@@ -11,17 +11,18 @@ from typing import Final
 
 import msgspec
 
+from vonggac.dead import TOPIC as DEAD
 from vonggac.health.measure import Own
 from vonggac.intake.inlet import Closed, Delivery, Inlet, Intake
 from vonggac.intake.tally import Tally
 from vonggac.logport import Out, Task
 from vonggac.pipeline.clockwatch import Clockwatch
+from vonggac.pipeline.healthtask import TOPIC as HEALTH
 from vonggac.pipeline.turning import Life, commit
 
 _log = logging.getLogger(__name__)
 
 GROUP: Final = "collect"
-HEALTH: Final = "health"
 _LINGER_S: Final = 0.01  # what comes within it shares a commit, and so one sync
 _BYTES: Final = 4 << 20  # a commit
 _SHOW_S: Final = 1.0
@@ -59,10 +60,8 @@ class Collect:
             thread.start()
             self._threads.append(thread)
         self._life.ready()
-        shown = 0.0
         while not (self._life.stop.is_set() or self._life.drain.is_set()):
-            if time.monotonic() - shown > _SHOW_S:
-                shown = time.monotonic()
+            if time.monotonic() - self._life.shown > _SHOW_S:
                 self._show()
             self._turn(0.2)
         self._end()
@@ -110,7 +109,7 @@ class Collect:
         return msgspec.structs.replace(self._ask(), lost=lost, clock=self._watch.take())
 
     def _count(self, outs: Sequence[Out], size: int) -> None:
-        dead = sum(out.topic == "dead" for out in outs)
+        dead = sum(out.topic == DEAD for out in outs)
         self._life.count("events_total", len(outs) - dead)
         self._life.count("dead_total", dead)
         self._life.count("bytes_total", size)

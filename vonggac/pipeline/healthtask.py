@@ -12,10 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Protocol
 
+from vonggac.dead import TOPIC as DEAD
 from vonggac.dead import dead_record
 from vonggac.event import Bad
 from vonggac.logport import Batch, Out, Part, Positions, Task
-from vonggac.pipeline.turning import Life, commit, poll
+from vonggac.pipeline.turning import Life, commit, turns
 
 _log = logging.getLogger(__name__)
 
@@ -75,11 +76,7 @@ class Health:
             self._at = dict(loaded[1])
             self._task.seek(self._at)
         saved = -_SAVE_S  # the first soon, so that people see something
-        while not self._life.stop.is_set():
-            draining = self._life.drain.is_set()
-            batches = poll(self._task, self._life, 0 if draining else 0.25, 1 << 20)
-            if not batches and draining:
-                break
+        for batches in turns(self._task, self._life, 1 << 20):
             for batch in batches:
                 self._batch(batch)
             if self._changed and time.monotonic() - saved > _SAVE_S:
@@ -113,7 +110,7 @@ class Health:
             return
         self._changed = False
         at = self._appended
-        dead = [Out("dead", dead_record(bad, task=GROUP, at=at)) for bad in refused if at is not None]
+        dead = [Out(DEAD, dead_record(bad, task=GROUP, at=at)) for bad in refused if at is not None]
         self._life.count("dead_total", len(dead))
         mine = {part: at for part, at in self._at.items() if at > self._said.get(part, 0)}
         commit(self._task, self._life, dead, mine, {})

@@ -18,6 +18,7 @@ import mmap
 import os
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from typing import Any, Final
@@ -161,4 +162,24 @@ def pages(data: Path) -> dict[str, Page]:
                 found[path.name] = Page(path)
             except (OSError, ValueError):
                 continue
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a page said at one moment."""
+
+    pid: int
+    state: State
+    age_s: float  # since the last heartbeat
+    figures: Mapping[str, float]
+    notes: Mapping[str, Any]
+
+
+def look(data: Path) -> dict[str, Look]:
+    """Read all pages that there are, by instance."""
+    found: dict[str, Look] = {}
+    for name, page in pages(data).items():
+        found[name] = Look(page.pid, page.state, page.age_s, *page.shown())
+        page.close()
     return found

@@ -9,17 +9,18 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
+from vonggac.dead import TOPIC as DEAD
 from vonggac.dead import dead_record
 from vonggac.event import Bad
 from vonggac.logport import Batch, Out, Task
 from vonggac.pipeline.sifting import SAMPLE, Sifter, in_hand
-from vonggac.pipeline.turning import Life, commit, poll
+from vonggac.pipeline.turning import Life, commit, turns
 from vonggac.storeport import EventStore, Stop
 
 _log = logging.getLogger(__name__)
 
 GROUP: Final = "store"
-TOPICS: Final = ("events", "alerts", "dead")
+TOPICS: Final = ("events", "alerts", DEAD)
 _FLUSH_S: Final = 2.0
 _FLUSH: Final = 16 << 20  # bytes of records, whichever comes first
 _POLL: Final = 4 << 20
@@ -93,22 +94,14 @@ class Store:
             self._house.tidy()
         self._look_after()
         self._life.ready()
-        shown = 0.0
-        while not self._life.stop.is_set():
-            draining = self._life.drain.is_set()
-            batches = poll(self._task, self._life, 0 if draining else self._patience(), _POLL)
+        for batches in turns(self._task, self._life, _POLL, self._patience):
             self._keep(batches)
             self._late = self._late and bool(batches)
-            if not batches and draining:
-                break
             if self._size >= _FLUSH or (self._waiting and time.monotonic() - self._since >= _FLUSH_S):
                 self._save()
             if not self._waiting:
                 self._house_work()
-            if time.monotonic() - shown > 1:
-                shown = time.monotonic()
-                self._life.show()
-            self._life.page.beat()
+            self._life.tell()
         if self._waiting:
             self._save()
         self._life.show()
@@ -168,7 +161,7 @@ class Store:
         self._life.page.work("")
 
     def _dead(self, bad: Bad, batches: Sequence[Batch]) -> Out:
-        return Out("dead", dead_record(bad, task=GROUP, at=batches[-1].appended))
+        return Out(DEAD, dead_record(bad, task=GROUP, at=batches[-1].appended))
 
     def _house_work(self) -> None:
         """Do one short piece of what is due, between a save and the next: nothing waits long for it."""

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from vonggac.logport import Batch, Full, Gap, Out, Positions, Task, TooBig
 from vonggac.pipeline.pages import Page, State
 
 _log = logging.getLogger(__name__)
+_PATIENCE_S: Final = 0.25
+_SHOW_S: Final = 1.0
 
 
 @dataclass(slots=True)
@@ -25,6 +29,7 @@ class Life:
     drain: threading.Event = field(default_factory=threading.Event)
     figures: dict[str, float] = field(default_factory=dict)
     notes: dict[str, object] = field(default_factory=dict)
+    shown: float = 0.0  # when, by the monotonic clock
 
     def count(self, name: str, by: float = 1) -> None:
         """Add to a counter."""
@@ -32,12 +37,35 @@ class Life:
 
     def show(self) -> None:
         """Publish the figures."""
+        self.shown = time.monotonic()
         self.page.publish(self.figures, self.notes)
+
+    def tell(self) -> None:
+        """Give a sign of life, and the figures once a second."""
+        if time.monotonic() - self.shown > _SHOW_S:
+            self.show()
+        else:
+            self.page.beat()
 
     def ready(self) -> None:
         """Say that the role does its work."""
         self.show()
         self.page.set_state(State.READY)
+
+
+def turns(
+    task: Task, life: Life, max_bytes: int, patience: Callable[[], float] = lambda: _PATIENCE_S
+) -> Iterator[Sequence[Batch]]:
+    """Poll again and again: until `stop`, or until nothing waits any more once `drain` is set.
+
+    Yields also when nothing came within `patience()` seconds, for what is due by time.
+    """
+    while not life.stop.is_set():
+        draining = life.drain.is_set()
+        batches = poll(task, life, 0 if draining else patience(), max_bytes)
+        if not batches and draining:
+            return
+        yield batches
 
 
 def poll(task: Task, life: Life, wait_s: float, max_bytes: int) -> Sequence[Batch]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from vonggac.logport import Batch, Task
-from vonggac.pipeline.turning import Life, commit, poll
+from vonggac.pipeline.turning import Life, commit, turns
 
 _log = logging.getLogger(__name__)
 
@@ -23,11 +23,7 @@ class Watch:
     def run(self) -> None:
         """Show until `stop`; with `drain`, until nothing waits any more."""
         self._task.start()
-        while not self._life.stop.is_set():
-            draining = self._life.drain.is_set()
-            batches = poll(self._task, self._life, 0 if draining else 0.25, 1 << 20)
-            if not batches and draining:
-                break
+        for batches in turns(self._task, self._life, 1 << 20):
             for batch in batches:
                 self._batch(batch)
         self._task.close()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vonggac.pipeline.pages import SIZE, Page, State, page_of, pages
+from vonggac.pipeline.pages import SIZE, Look, Page, State, look, page_of, pages
 
 
 def test_what_a_role_writes_is_read_by_others(tmp_path: Path) -> None:
@@ -85,3 +85,11 @@ def test_a_heartbeat_is_never_seen_half_written(tmp_path: Path) -> None:
         finally:
             writer.kill()
     assert [age for age in seen if age > 60] == []
+
+
+def test_all_pages_at_one_look(tmp_path: Path) -> None:
+    page = Page.create(page_of(tmp_path, "store-0"))
+    page.publish({"saved_total": 3}, {"console": "x"})
+    (found,) = look(tmp_path).values()
+    assert found == Look(os.getpid(), State.STARTING, found.age_s, {"saved_total": 3}, {"console": "x"})
+    assert look(tmp_path / "nowhere") == {}

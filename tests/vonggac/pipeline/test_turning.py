@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from vonggac.logport import Batch, Full, Gap, Out, Part, Positions, TooBig
 from vonggac.pipeline.pages import Page, page_of
-from vonggac.pipeline.turning import Life, commit, poll
+from vonggac.pipeline.turning import Life, commit, poll, turns
 
 OUTS = [Out("events", b"%d" % number) for number in range(5)]
 
@@ -80,3 +81,50 @@ def test_lost_records_are_said_and_counted(life: Life, caplog: pytest.LogCapture
     assert poll(log, life, 0, 1) == []
     assert (life.figures["gaps_total"], life.figures["lost_total"]) == (2, 7)
     assert "7 records lost" in caplog.text
+
+
+class Waits(Log):
+    """Gives what waits, a batch a poll; notes how long it was asked to wait."""
+
+    def __init__(self, waiting: int) -> None:
+        super().__init__()
+        self.waiting = waiting
+        self.patience: list[float] = []
+
+    def poll(self, wait_s: float, max_bytes: int) -> Sequence[Batch]:
+        self.patience.append(wait_s)
+        if not self.waiting:
+            return []
+        self.waiting -= 1
+        return [Batch(Part("events/a.1/0"), 0, 1, datetime(2026, 3, 1, tzinfo=UTC), [b"{}"])]
+
+
+def test_turns_end_when_nothing_waits_any_more(life: Life) -> None:
+    task, seen = Waits(3), 0
+    life.drain.set()
+    for batches in turns(task, life, 1):
+        seen += len(batches)
+    assert (seen, task.patience) == (3, [0, 0, 0, 0]), "draining waits for nothing new"
+
+
+def test_turns_go_on_though_nothing_comes_until_the_stop(life: Life) -> None:
+    task = Waits(0)
+    for turn, batches in enumerate(turns(task, life, 1, lambda: 7.0), 1):
+        assert not batches
+        if turn == 3:
+            life.stop.set()
+    assert task.patience == [7.0] * 3
+
+
+def test_figures_are_shown_once_a_second_and_a_sign_of_life_each_time(
+    life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1_000.0
+    monkeypatch.setattr("vonggac.pipeline.turning.time.monotonic", lambda: now)
+    life.tell()
+    life.count("turns_total")
+    life.tell()
+    assert life.page.shown()[0] == {}
+    now += 1.5
+    life.tell()
+    assert life.page.shown()[0] == {"turns_total": 1}
