@@ -17,6 +17,7 @@ SOURCES = sorted(
     for path in (ROOT / top).rglob("*.py")
     if "__pycache__" not in path.parts
 )
+TESTS = sorted(path.relative_to(ROOT) for path in (ROOT / "tests").rglob("*.py") if "__pycache__" not in path.parts)
 #: data tables, which may be longer
 TABLES: frozenset[str] = frozenset()
 
@@ -33,6 +34,12 @@ def test_each_source_says_what_it_does_and_is_short(source: Path) -> None:
     assert len(first) > 20, "say in one line what it does"
     if str(source) not in TABLES:
         assert len(text.splitlines()) <= 400, "split it"
+
+
+@pytest.mark.parametrize("test", TESTS, ids=str)
+def test_each_test_file_is_short(test: Path) -> None:
+    """What test files share counts as well."""
+    assert len((ROOT / test).read_text("utf-8").splitlines()) <= 400, "split it"
 
 
 @pytest.mark.parametrize("source", [one for one in SOURCES if not one.name.startswith("_")], ids=str)

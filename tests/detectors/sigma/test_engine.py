@@ -2,61 +2,22 @@
 
 from __future__ import annotations
 
-import random
-import re
-import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable
 from typing import Any
 
-import orjson
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from detectors.sigma import Sigma, _columns, _literals, engine
-from detectors.sigma._atoms import Equal, Exists, Regex, Text
-from detectors.sigma._load import Rule, rules_of
-from detectors.sigma._needed import needed
-from detectors.sigma._texts import compiled
+from detectors.sigma._load import Rule
 from detectors.sigma.engine import Engine
-from detectors.sigma.reference import Every, Item, Node, Not, compile_rule
-from vonggac.event import Event, LogSource, RuleRef, fold
-from vonggac.reading.rulefiles import SIGMA, rule_files
-from vonggac.sigma.packs import unpacked
-from vonggac.sigma.rulefile import RuleError, parse
+from tests.sigma_engines import event, rule, same, told
+from vonggac.event import Event
+from vonggac.sigma.rulefile import RuleError
 from vonggac.testing import make_event
 
-OWN = Path(__file__).parents[3] / "rules" / "sigma"
-
-
-def rule(detection: Any, number: int = 1, source: LogSource | None = None) -> Rule:
-    """Make a rule of a detection, or of the text of one."""
-    if isinstance(detection, str):
-        [document] = parse(f"detection:\n{detection}".encode())
-        detection = document.value["detection"]
-    ref = RuleRef(f"rule {number:03}", f"Rule {number}", "high", "test", "1")
-    return Rule(ref, source or LogSource(), compile_rule(detection, {"list": ["a", "b*"]}), "rule.yml", 1)
-
-
-def told(detector: Sigma | Engine, events: Sequence[Event]) -> list[tuple[str, str, str, bool]]:
-    return [(one.event.id, one.rule.id, repr(one.matched), one.unrouted) for one in detector.judge(events)]
-
-
-def same(rules: Sequence[Rule], events: Sequence[Event]) -> list[tuple[str, str, str, bool]]:
-    """Judge by both, the engine twice (with empty caches and with full ones); give what they agree on."""
-    expected = told(Sigma(rules), events)
-    fast = Engine(rules)
-    assert told(fast, events) == expected
-    assert told(fast, events) == expected
-    return expected
-
-
-def event(number: int = 0, **fields: Any) -> Event:
-    return Event(f"event {number}", {"@timestamp": "2026-03-01T01:02:03.000000Z", "json": fields})
-
-
-# ------------------------------------------------------------------ by hand
+# -------------------------------------------------------------------- by hand
 
 
 def test_it_gives_the_alerts_of_the_reference_and_its_digest() -> None:
@@ -163,7 +124,8 @@ def test_a_cache_that_is_not_worth_it_stands_still(monkeypatch: pytest.MonkeyPat
     assert len(column.cache) < 40
 
 
-# ---------------------------------------------------------------- generated
+# ------------------------------------------------------------------ generated
+
 
 LETTERS = "aAbBcC-–/\\*? 1.%kKsſéĐđ\u0301\n"
 texts = st.text(LETTERS, max_size=6)
@@ -245,175 +207,3 @@ def test_the_engine_is_the_reference(found: list[Any], docs: list[tuple[str, Any
     rules = valid(found)
     assume(rules)
     same(rules, [Event(str(number), SHAPES[shape](fields)) for number, (shape, fields) in enumerate(docs)])
-
-
-@given(st.lists(st.text("abcS.|()?*+{}12[]^$\\ ", max_size=8), max_size=1).map("".join), st.data())
-@example("(?i)abc|bcd", None)
-@example("a(b|c)d{2}", None)
-def test_an_expression_matches_only_where_a_needed_literal_stands(pattern: str, data: st.DataObject | None) -> None:
-    try:
-        search = compiled(pattern)
-        re.compile(pattern)
-    except (ValueError, re.error):
-        return
-    literals = needed(pattern).literals
-    tries = ["abcd", "abdd", "bcd"] if data is None else [data.draw(st.from_regex(pattern) | st.text("abcS.12"))]
-    for text in tries:
-        if search(text):
-            assert not literals or any(one in fold(text) for one in literals)
-
-
-@pytest.mark.parametrize(
-    ("pattern", "literals"),
-    [
-        (r"net\s+user", ("user",)),
-        (r"(?i)/LIB/python3\.([5-9]|[0-9]{2})/site-packages/", ("/site-packages/",)),
-        (r"\.(zip|asp)x", ("zip", "asp")),
-        (r"(abc|d)?x", ("x",)),
-        (r"a+bc", ("bc",)),
-        (r"[^/]{100,}$", ()),
-        (r"\x41bc", ()),
-        (r"abc|", ()),
-        (r"(?P<name>abc)d", ("abc",)),
-        ("🦊x", ("🦊x",)),
-        ("(?i)🦊x", ("x",)),
-        ("e\u0301abc", ("abc",)),
-        (r"ab{1}c", ("abc",)),
-        (r"ab{2}c", ("ab",)),
-        (r"[[:alpha:]]]bc", ("]bc",)),
-        (r"\Qa.b\E", ()),
-    ],
-)
-def test_needed_literals(pattern: str, literals: tuple[str, ...]) -> None:
-    assert needed(pattern).literals == literals
-
-
-# --------------------------------------------------------- rules as they are
-
-
-def loaded(root: Path) -> list[Rule]:
-    files = [path for path in rule_files(root, SIGMA) if isinstance(path, Path)]
-    return [one for path in files for one in rules_of(path, "pack", {}) if isinstance(one, Rule)]
-
-
-def fitting(node: Node, wanted: bool, into: dict[str, Any], pick: random.Random) -> None:
-    """Fill in the fields that make a rule's tree match, as far as one pass without thinking goes."""
-    if isinstance(node, Not):
-        fitting(node.inner, not wanted, into, pick)
-    elif isinstance(node, Item):
-        if wanted is not node.negated:
-            chosen = node.atoms if node.every else [pick.choice(node.atoms)]
-            found = [one for atom in chosen if (one := fitting_value(atom.meaning, pick)) is not None]
-            name = node.field or "message"
-            if found and not (isinstance(into.get(name), str) and isinstance(found[0], str)):
-                into[name] = found[0] if len(found) == 1 else "".join(map(str, found))
-            elif found:
-                into[name] = "".join(map(str, [into[name], *found]))
-    else:
-        parts = list(getattr(node, "parts", ()))
-        every = isinstance(node, Every) is wanted
-        for part in parts if every else [pick.choice(parts)]:
-            fitting(part, wanted, into, pick)
-
-
-def fitting_value(meaning: Any, pick: random.Random) -> Any:
-    if isinstance(meaning, Text):
-        runs = pick.choice(meaning.patterns).runs
-        return "".join(
-            one if isinstance(one, str) else pick.choice(["", "x"]) if one.value == "*" else "y" for one in runs
-        )
-    if isinstance(meaning, Equal):
-        return meaning.wanted if isinstance(meaning.wanted, bool | int) else str(meaning.wanted)
-    if isinstance(meaning, Regex):
-        return re.sub(r"\\[sdwb]|[\[\](){}+*?^$.|]", pick.choice(["a", "1", " "]), meaning.pattern)
-    return "x" if isinstance(meaning, Exists) and meaning.wanted else None
-
-
-def mutants(fields: dict[str, Any], pick: random.Random) -> Iterator[dict[str, Any]]:
-    """Yield the event and near misses of it."""
-    yield fields
-    if not fields:
-        return
-    name = pick.choice(sorted(fields))
-    value = fields[name]
-    yield {other: one for other, one in fields.items() if other != name}
-    yield {**fields, name: pick.choice([None, "", [], 1, "1", [value, "x"], {"x": value}])}
-    if isinstance(value, str) and value:
-        at = pick.randrange(len(value))
-        yield {**fields, name: value.swapcase()}
-        yield {**fields, name: value[:at] + value[at + 1 :]}
-        yield {**fields, name: value[:at] + pick.choice("ſK–/\\\nĐ\u0301x") + value[at:]}
-        yield {**fields, name: pick.choice(["x", "İ", "\ud800", "x" * 70_000]) + value}
-        yield {**fields, name: value.replace("-", pick.choice("/–—―"))}
-
-
-def directed(rules: Sequence[Rule], seed: int) -> Iterator[Event]:
-    """Yield events made for each rule, said to be of its log source."""
-    pick = random.Random(seed)
-    for number, one in enumerate(rules):
-        fields: dict[str, Any] = {}
-        fitting(one.node, True, fields, pick)
-        said = {"vonggac": {"logsource": one.source._asdict()}}
-        for which, made in enumerate(mutants(fields, pick)):
-            name = f"{number} {which}"
-            message = {"message": made["message"]} if "message" in made else {}
-            yield Event(name, {**said, "json": made, **message})
-            yield Event(f"{name} w", {**said, "winlog": {"Event": {"System": {}, "EventData": made}}})
-
-
-def test_our_own_rules_on_events_made_for_them() -> None:
-    rules = loaded(OWN)
-    assert len(rules) >= 22
-    events = [one for seed in range(3) for one in directed(rules, seed)]
-    found = same(rules, events)
-    assert len({one[1] for one in found}) >= 15  # not those of regular expressions, which no simple text fits
-
-
-@pytest.fixture(scope="module")
-def sigmahq(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Rule]:
-    [archive] = (test_data / "rules" / "sigma").glob("sigma-rules-*.tar.gz")
-    return loaded(unpacked(archive, tmp_path_factory.mktemp("sigmahq")))
-
-
-@pytest.mark.data
-def test_sigmahqs_rules_on_events_made_for_them(sigmahq: list[Rule]) -> None:
-    """Each 40th rule: its own event, and near misses of it."""
-    events = list(directed(sigmahq[::40], 1))
-    reference, fast = Sigma(sigmahq), Engine(sigmahq)
-    found = told(fast, events)
-    assert found == told(reference, events)
-    assert len({one[1] for one in found}) > len(sigmahq) // 60
-
-
-@pytest.mark.data
-def test_sigmahqs_rules_on_real_events(sigmahq: list[Rule], test_data: Path) -> None:
-    """The first events of each recording: alerts and what matched, equal."""
-    reference, fast = Sigma(sigmahq), Engine(sigmahq)
-    total = 0
-    for archive in sorted((test_data / "host-json" / "otrf" / "atomic" / "windows").rglob("*.zip")):
-        with zipfile.ZipFile(archive) as box:
-            for member in box.namelist():
-                if not member.endswith(".json") or "__MACOSX" in member:
-                    continue
-                records = [orjson.loads(line) for line in box.read(member).splitlines()[:60] if line]
-                about = {"module": "windows", "dataset": "windows.x"}
-                events = [Event(str(number), {"winlog": one, "event": about}) for number, one in enumerate(records)]
-                found = told(fast, events)
-                assert found == told(reference, events), member
-                total += len(found)
-    assert total > 20
-
-
-@pytest.mark.data
-def test_sigmahqs_rules_on_its_regression_data(sigmahq: list[Rule], test_data: Path) -> None:
-    reference, fast = Sigma(sigmahq), Engine(sigmahq)
-    total = 0
-    for path in sorted((test_data / "sigma-regression").rglob("*.json")):
-        text = path.read_text("utf-8").strip()
-        about = {"module": "windows", "dataset": "windows.x"}
-        records = [orjson.loads(f"{{{one}}}") for one in re.split(r"(?m)^\}\s*^\{", text[1:-1])]
-        events = [Event(str(number), {"winlog": one, "event": about}) for number, one in enumerate(records)]
-        found = told(fast, events)
-        assert found == told(reference, events), path
-        total += len(found)
-    assert total >= 100
