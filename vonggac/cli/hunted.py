@@ -16,9 +16,9 @@ from typing import IO, Any, Final
 import click
 import orjson
 
-from vonggac.cli.show import cell, console, safe, table
+from vonggac.cli.show import cell, console, local, safe, table
 from vonggac.cli.whole import whole
-from vonggac.hunting.answers import Rows, local
+from vonggac.hunting.answers import Rows
 from vonggac.hunting.stats import Group, Stats, Summary
 from vonggac.i18n import _, later
 

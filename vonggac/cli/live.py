@@ -9,8 +9,8 @@ from typing import Any, Final
 import click
 import orjson
 
-from vonggac.cli.results import local
-from vonggac.cli.show import COLOURS, safe
+from vonggac.cli.results import name_of
+from vonggac.cli.show import COLOURS, local, safe
 from vonggac.cli.titles import titles
 from vonggac.i18n import _, language
 
@@ -41,7 +41,7 @@ def line(alert: dict[str, Any], named: dict[str, str]) -> str:
     """Give one alert as a line: when, how grave, what, where, who, and what the rule saw."""
     rule = alert["rule"]
     time = local(alert["@timestamp"]) if alert.get("@timestamp") else " " * 19
-    where = [_name(alert, "host") or _address(alert), _name(alert, "user")]
+    where = [name_of(alert, "host") or _address(alert), name_of(alert, "user")]
     unit = alert.get("vonggac", {}).get("unit", "")
     drill = alert.get("labels", {}).get("drill")
     matched = "; ".join(f"{name}={value}" for name, value in alert.get("vonggac", {}).get("matched", {}).items())
@@ -66,11 +66,6 @@ def _style(level: str) -> dict[str, Any]:
         if word not in ("bold", "dim"):
             style["fg"] = word
     return style
-
-
-def _name(alert: dict[str, Any], what: str) -> str:
-    value = alert.get(what)
-    return str(value.get("name") or "") if isinstance(value, dict) else ""
 
 
 def _address(alert: dict[str, Any]) -> str:

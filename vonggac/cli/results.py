@@ -16,13 +16,12 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import click
 import orjson
 
-from vonggac.cli.show import COLOURS, cell, console, safe, table
+from vonggac.cli.show import COLOURS, cell, console, local, safe, table
 from vonggac.cli.titles import titles
 from vonggac.cli.whole import whole
 from vonggac.event import LEVELS, Bad
 from vonggac.i18n import _, language
 from vonggac.pipeline.scanner import Failed
-from vonggac.reading.times import zone
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -161,10 +160,10 @@ def grouped(alerts: Iterator[dict[str, Any]], named: Mapping[str, str] | None = 
     """
     groups: dict[tuple[str, str], dict[str, Any]] = {}
     for alert in alerts:
-        host = _name(alert, "host")
+        host = name_of(alert, "host")
         group = groups.setdefault((alert["rule"]["id"], host), {"alert": alert, "count": 0, "users": {}, "times": []})
         group["count"] += 1
-        if len(group["users"]) < 4 and (user := _name(alert, "user")):
+        if len(group["users"]) < 4 and (user := name_of(alert, "user")):
             group["users"][user] = None
         if time := alert["@timestamp"]:
             times = group["times"]
@@ -193,13 +192,6 @@ def grouped(alerts: Iterator[dict[str, Any]], named: Mapping[str, str] | None = 
     return sorted(rows, key=lambda row: (row[0], -row[5], row[2], row[3]))
 
 
-def local(time: str) -> str:
-    """Show a time in Viet Nam's zone, to the second."""
-    from datetime import datetime
-
-    return f"{datetime.fromisoformat(time).astimezone(zone('Asia/Ho_Chi_Minh')):%Y-%m-%d %H:%M:%S}"
-
-
 def _row(alert: dict[str, Any]) -> tuple[Any, ...]:
     log = alert.get("log", {})
     own = alert["vonggac"]
@@ -208,8 +200,8 @@ def _row(alert: dict[str, Any]) -> tuple[Any, ...]:
         alert["rule"]["level"],
         alert["rule"]["id"],
         alert["rule"]["name"],
-        _name(alert, "host"),
-        _name(alert, "user"),
+        name_of(alert, "host"),
+        name_of(alert, "user"),
         own.get("unit"),
         _matched(alert, 2_000),
         log.get("file", {}).get("path"),
@@ -224,7 +216,8 @@ def _matched(alert: dict[str, Any], limit: int = 120) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def _name(alert: dict[str, Any], what: str) -> str:
+def name_of(alert: dict[str, Any], what: str) -> str:
+    """Give the name of an alert's host or user; "" when it has none."""
     value = alert.get(what)
     name = value.get("name") if isinstance(value, dict) else None
     return str(name) if name else ""

@@ -40,6 +40,18 @@ def cell(value: Any) -> str:
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "＝", "＋", "－", "＠")) else text
 
 
+def local(text: str) -> str:
+    """Show an event's time in Viet Nam's zone, to the second; a text that is no time (`time_of`) as it is."""
+    from datetime import UTC, datetime
+
+    from vonggac.query import time_of
+    from vonggac.reading.times import zone
+
+    none = datetime.min.replace(tzinfo=UTC)
+    found = time_of({"@timestamp": text}, none)
+    return text if found is none else f"{found.astimezone(zone('Asia/Ho_Chi_Minh')):%Y-%m-%d %H:%M:%S}"
+
+
 def console(*, err: bool = False) -> Console:
     """Give rich's console; colour obeys NO_COLOR and the terminal; a pipe is 160 wide."""
     from rich.console import Console

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final, Protocol
 
 import orjson
 
 from vonggac.event import FIELDS
-from vonggac.query import MAX_SIZE, Query, time_of, values
-from vonggac.reading.times import zone
+from vonggac.query import MAX_SIZE, Query, values
 from vonggac.storeport import Page, Stop, TooMuch
 
 #: the columns of a table of events, where nobody names others; `what` is no field: `telling` gives it
@@ -285,15 +283,6 @@ def _own(doc: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 yield key, str(value)
 
 
-def local(text: str) -> str:
-    """Show an event's time in Viet Nam's zone, to the second; a text that is no time as it is."""
-    found = time_of({"@timestamp": text}, _NONE)
-    return text if found is _NONE else f"{found.astimezone(zone('Asia/Ho_Chi_Minh')):%Y-%m-%d %H:%M:%S}"
-
-
 def _text(doc: Mapping[str, Any], field: str) -> str:
     found = list(islice(values(doc, field), _VALUES + 1))
     return "; ".join(found[:_VALUES]) + ("; …" if len(found) > _VALUES else "")
-
-
-_NONE: Final = datetime(1, 1, 1, tzinfo=UTC)

@@ -44,6 +44,12 @@ def test_without_a_time_the_columns_stay() -> None:
     assert line(found, {}).startswith(" " * 19 + "  high")
 
 
+def test_a_time_that_no_zone_can_show_ends_nothing() -> None:
+    found = alert()
+    found["@timestamp"] = "9999-12-31T23:59:59.000000Z"
+    assert line(found, {}).startswith("9999-12-31T23:59:59.000000Z  high")
+
+
 def test_hostile_text_stays_one_line_and_plain() -> None:
     said = line(alert({"x": "a\nb\x1b[2J\u202e" + "A" * 5_000}, host__name="evil\r\nhost"), {})
     assert said.isprintable()

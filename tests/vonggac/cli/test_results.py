@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from vonggac.cli.results import Results, grouped, local
+from vonggac.cli.results import Results, grouped
 from vonggac.event import Bad
 
 
@@ -43,8 +43,11 @@ def test_a_table_has_a_row_for_each_rule_and_host_the_gravest_first() -> None:
     assert rows[1][9] == "c.log"
 
 
-def test_times_are_shown_in_viet_nam() -> None:
-    assert local("2026-03-01T18:30:00.000000Z") == "2026-03-02 01:30:00"
+def test_a_time_that_no_zone_can_show_stands_as_it_is() -> None:
+    one = alert("r1", "low", "a", "minh", "x")
+    one["@timestamp"] = "9999-12-31T23:59:59.000000Z"
+    ((*_rest, first, last, _matched, _in),) = grouped(iter([one]))
+    assert (first, last) == (one["@timestamp"], one["@timestamp"])
 
 
 def test_a_spreadsheet_does_not_run_what_a_log_says(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from vonggac.cli.show import cell, safe
+from vonggac.cli.show import cell, local, safe
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,17 @@ def test_controls_are_shown_not_obeyed(hostile: str, shown: str) -> None:
 )  # fmt: skip
 def test_no_cell_of_csv_is_a_formula(value: object, shown: str) -> None:
     assert cell(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("2026-03-01T20:00:00.5Z", "2026-03-02 03:00:00"),
+        ("2026-03-01T20:00:00", "2026-03-02 03:00:00"),
+        ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59Z"),
+        ("yesterday", "yesterday"),
+        ("", ""),
+    ],
+)
+def test_times_are_shown_in_viet_nam(text: str, shown: str) -> None:
+    assert local(text) == shown

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from vonggac.hunting.answers import Answer, cells, local, telling
+from vonggac.hunting.answers import Answer, cells, telling
 from vonggac.query import MAX_SIZE, Query
 from vonggac.storeport import Page, Stop, TooMuch
 
@@ -90,17 +90,3 @@ def test_cells_are_texts_of_fields() -> None:
 )
 def test_the_most_telling_field(doc: dict[str, Any], text: str) -> None:
     assert telling(doc) == text
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("2026-03-01T20:00:00.5Z", "2026-03-02 03:00:00"),
-        ("2026-03-01T20:00:00", "2026-03-02 03:00:00"),
-        ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59Z"),
-        ("yesterday", "yesterday"),
-        ("", ""),
-    ],
-)
-def test_times_are_shown_in_viet_nam(text: str, shown: str) -> None:
-    assert local(text) == shown
