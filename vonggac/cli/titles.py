@@ -1,4 +1,4 @@
-"""The Vietnamese titles of our own rules, for tables: they travel in the rule files (`title_vi`), or stand here."""
+"""The Vietnamese titles of our own rules, for tables: of the rule files (`title_vi`), of source health by the catalogue."""
 
 from __future__ import annotations
 
@@ -7,26 +7,11 @@ import re
 from typing import Final
 
 from vonggac.health import rules
-from vonggac.i18n import _, later
+from vonggac.i18n import _
 
 #: both forms: `id: …` and `  title_vi: …` of Sigma, `id = "…"` and `title_vi = "…"` of YARA
 _ID: Final = re.compile(r"""^\s*id\s*[:=]\s*["']?([0-9a-f-]{36})["']?\s*$""", re.MULTILINE)
 _TITLE: Final = re.compile(r"""^\s*title_vi\s*[:=]\s*["']?(.*?)["']?\s*$""", re.MULTILINE)
-
-#: as `vonggac.health.rules` has them: here so that they are found and translated
-HEALTH: Final = (
-    later("A source has fallen silent"),
-    later("A source sends far less than usual"),
-    later("A source no longer sends fields that it always sent"),
-    later("Much of what a source sends cannot be read"),
-    later("A source's clock is wrong"),
-    later("The disk of this service is nearly full"),
-    later("This service lost events before it could keep them"),
-    later("This service is behind with what came in"),
-    later("A role of this service dies again and again"),
-    later("Files of the event store are damaged"),
-    later("The clock of this machine was set"),
-)
 
 
 def titles(language: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ import msgspec
 
 from vonggac.health.measure import Measure, Source
 
+AGAIN_S: Final = 6 * 3_600  # a fault that comes back within this is the same episode
 FIVES: Final = 3  # windows are three times five minutes
 #: hours are numbered: those of a working day 0-23, of a weekend 24-47; this is the entry over all of them, for a source
 #: that is too young for its own hours

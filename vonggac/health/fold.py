@@ -5,7 +5,7 @@ The same records in the same order give the same alerts, in one feed or many, wi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -13,19 +13,17 @@ from typing import Final
 import msgspec
 
 from vonggac.health import rules
-from vonggac.health._trail import Fault, Trail, median
+from vonggac.health._trail import AGAIN_S, Fault, Trail, median
 from vonggac.health.ledger import Day
-from vonggac.health.measure import LIMIT, OTHERS, Own, Source, read
+from vonggac.health.measure import DOWN_S, LIMIT, OTHERS, Own, Source, read
 from vonggac.health.service import Watch
 from vonggac.settings import Health
 
 FORMAT: Final = 1  # of the snapshot
 SERVICE: Final = Source("vonggac", "")  # the ledger's row of the service itself: how long it watched
 
-_DOWN_S: Final = 90  # no beat for so long: we were down, and know nothing of that time
 _GRACE: Final = 5.0  # minutes that a source has at least, after we were down
 _MANY: Final = 20  # above it, sources that fall silent in one minute are one alert
-_AGAIN_S: Final = 6 * 3_600  # a fault that comes back within this is the same episode
 _SHAPE_S: Final = 86_400  # a changed shape is shown as a fault for a day
 _CHANGES: Final = 50  # state changes in a day row
 _ONCE_S, _LONG_S, _FILE_S = 2 * 86_400, 30 * 86_400, 7 * 86_400  # forgotten after: seen once; long known; a file
@@ -135,7 +133,7 @@ class Fold:
         if at <= state.at:  # parts of the log need not be in order of each other
             return
         gap, state.at = at - state.at, at
-        if gap > _DOWN_S:
+        if gap > DOWN_S:
             yield from self._pass_minute(state.minute)
             self._pause(state.minute + 1, at // 60)
             state.minute = at // 60
@@ -236,7 +234,16 @@ class Fold:
                 "limit_minutes": round(limit),
                 "usual_minutes": round(trail.gap),
             }
-            yield self._alert(trail, rules.SILENCE, trail.last, at, rules.silence_message(trail, limit), told, level)
+            yield rules.alert(
+                rules.SILENCE,
+                trail.key,
+                trail.unit,
+                trail.last,
+                at,
+                rules.silence_message(trail, limit),
+                told,
+                level=level,
+            )
 
     def _pass_five(self, trail: Trail, hour: int, at: int) -> Iterator[bytes]:
         offset = trail.pass_five()
@@ -252,7 +259,7 @@ class Fold:
             self._end(trail, rules.CLOCK, at)
         elif abs(offset) > limit and self._begin(trail, rules.CLOCK, since, at):
             message = rules.clock_message(trail, offset, since)
-            yield self._alert(trail, rules.CLOCK, since, at, message, {"offset_s": offset})
+            yield rules.alert(rules.CLOCK, trail.key, trail.unit, since, at, message, {"offset_s": offset})
 
     def _failures(self, trail: Trail, at: int) -> Iterator[bytes]:
         failed, share = rules.failing(trail)
@@ -260,7 +267,9 @@ class Fold:
         if rules.too_many(failed, share, self._health):
             if self._begin(trail, rules.FAILURES, since, at):
                 message = rules.failures_message(trail, failed, share, since)
-                yield self._alert(trail, rules.FAILURES, since, at, message, {"failed": failed, "share": share})
+                yield rules.alert(
+                    rules.FAILURES, trail.key, trail.unit, since, at, message, {"failed": failed, "share": share}
+                )
         elif share < self._health.failures / 2:
             self._end(trail, rules.FAILURES, at)
 
@@ -273,7 +282,7 @@ class Fold:
             if self._begin(trail, rules.COLLAPSE, since, at):
                 message = rules.collapse_message(trail, *found, since)
                 matched = {"rate_per_hour": found[0], "usual_per_hour": found[1]}
-                yield self._alert(trail, rules.COLLAPSE, since, at, message, matched)
+                yield rules.alert(rules.COLLAPSE, trail.key, trail.unit, since, at, message, matched)
         elif ill and rules.risen(trail, hour, self._health):
             self._end(trail, rules.COLLAPSE, at)
         low = trail.suspect > 0 or trail.ill(rules.COLLAPSE)
@@ -287,7 +296,9 @@ class Fold:
         since = at - 3_600
         if gone and self._begin(trail, rules.SHAPE, since, at):
             message = rules.shape_message(trail, gone, new, since)
-            yield self._alert(trail, rules.SHAPE, since, at, message, {"gone": gone[:20], "new": new[:20]})
+            yield rules.alert(
+                rules.SHAPE, trail.key, trail.unit, since, at, message, {"gone": gone[:20], "new": new[:20]}
+            )
         elif fault is not None and not fault.until and at - fault.since > _SHAPE_S:
             self._end(trail, rules.SHAPE, at)
 
@@ -296,7 +307,7 @@ class Fold:
         fault = trail.fault(rule)
         if fault is not None and not fault.until:
             return False
-        again = fault is not None and rule != rules.SILENCE and at - fault.until < _AGAIN_S
+        again = fault is not None and rule != rules.SILENCE and at - fault.until < AGAIN_S
         if fault is not None and again:
             fault.until = 0
         else:
@@ -309,18 +320,6 @@ class Fold:
         if fault is not None and not fault.until:
             fault.until = at
             _change(trail, at, f"{rule} ends")
-
-    def _alert(
-        self,
-        trail: Trail,
-        rule: str,
-        since: int,
-        at: int,
-        message: str,
-        matched: Mapping[str, object],
-        level: str | None = None,
-    ) -> bytes:
-        return rules.alert(rule, trail.key, trail.unit, since, at, message, matched, level=level)
 
 
 def _status(trail: Trail, hour: int) -> Status:

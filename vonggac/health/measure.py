@@ -11,6 +11,7 @@ import msgspec
 
 TOPIC: Final = "health"
 SLOT_S: Final = 10
+DOWN_S: Final = 90  # no record for so long: the service was down, and nothing is known of that time
 LIMIT: Final = 10_000  # sources that are told apart; above it the rest is counted as `OTHERS`
 LONGEST: Final = 200  # characters of a name: host names are at most 255 octets, but whoever sends may write anything
 

@@ -11,6 +11,7 @@ import orjson
 from vonggac.event import ECS_VERSION, SEVERITY, digest
 from vonggac.health._trail import ALL, ENOUGH, FIVES, Trail
 from vonggac.health.measure import Source
+from vonggac.i18n import later
 from vonggac.reading.times import iso as written
 from vonggac.settings import Health
 
@@ -27,17 +28,17 @@ DAMAGED: Final = "health/store-damaged"
 CLOCK_SET: Final = "health/clock-set"
 #: rule -> name, level. A source that sends day and night and falls silent is `high`.
 RULES: Final = {
-    SILENCE: ("A source has fallen silent", "medium"),
-    COLLAPSE: ("A source sends far less than usual", "medium"),
-    SHAPE: ("A source no longer sends fields that it always sent", "medium"),
-    FAILURES: ("Much of what a source sends cannot be read", "medium"),
-    CLOCK: ("A source's clock is wrong", "medium"),
-    DISK: ("The disk of this service is nearly full", "medium"),
-    DROPPED: ("This service lost events before it could keep them", "high"),
-    BEHIND: ("This service is behind with what came in", "high"),
-    RESTARTS: ("A role of this service dies again and again", "high"),
-    DAMAGED: ("Files of the event store are damaged", "high"),
-    CLOCK_SET: ("The clock of this machine was set", "medium"),
+    SILENCE: (later("A source has fallen silent"), "medium"),
+    COLLAPSE: (later("A source sends far less than usual"), "medium"),
+    SHAPE: (later("A source no longer sends fields that it always sent"), "medium"),
+    FAILURES: (later("Much of what a source sends cannot be read"), "medium"),
+    CLOCK: (later("A source's clock is wrong"), "medium"),
+    DISK: (later("The disk of this service is nearly full"), "medium"),
+    DROPPED: (later("This service lost events before it could keep them"), "high"),
+    BEHIND: (later("This service is behind with what came in"), "high"),
+    RESTARTS: (later("A role of this service dies again and again"), "high"),
+    DAMAGED: (later("Files of the event store are damaged"), "high"),
+    CLOCK_SET: (later("The clock of this machine was set"), "medium"),
 }
 #: Vietnam has had one time, without summer time, since 1975: days and hours need no table, and never change by one
 LOCAL: Final = timezone(timedelta(hours=7))

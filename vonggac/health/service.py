@@ -12,16 +12,14 @@ from typing import Final
 import msgspec
 
 from vonggac.health import rules
-from vonggac.health._trail import Fault
-from vonggac.health.measure import Own, Source
+from vonggac.health._trail import AGAIN_S, Fault
+from vonggac.health.measure import DOWN_S, Own, Source
 
 _LOW: Final = (0.15, 0.16)  # of the disk free: told below, over above
 _FLOOR: Final = (0.05, 0.06)
-_AGAIN_S: Final = 6 * 3_600
 _COUNTED_S: Final = 60  # what is lost within it is one number
 _BEHIND_S: Final = 300
 _CATCHING_UP_S: Final = 300  # after a rest there is a backlog; told if it stays so long
-_DOWN_S: Final = 90  # no beat for so long: the service was down
 _DEATHS: Final = 3
 _WITHIN_S: Final = 600
 _CLOCK_S: Final = 3_600  # a clock that is set again and again is told once an hour
@@ -51,7 +49,7 @@ class Watch(msgspec.Struct, array_like=True):
 
     def judge(self, own: Own, at: int) -> Iterator[bytes]:
         """Take the figures of a beat; gives the alerts that they bring about."""
-        if at - self.at > _DOWN_S:
+        if at - self.at > DOWN_S:
             self.behind.clear()
         self.at = max(self.at, at)
         yield from self._disk(own, at)
@@ -81,7 +79,7 @@ class Watch(msgspec.Struct, array_like=True):
             loss.ours += ours
         for intake, loss in list(self.losses.items()):
             since = loss.told or loss.since
-            if at - since < (_AGAIN_S if loss.told else _COUNTED_S):
+            if at - since < (AGAIN_S if loss.told else _COUNTED_S):
                 continue
             if not loss.kernel and not loss.ours:
                 del self.losses[intake]
@@ -135,7 +133,7 @@ class Watch(msgspec.Struct, array_like=True):
             return False
         if not begins:
             return False
-        if fault is not None and at - fault.until < _AGAIN_S:
+        if fault is not None and at - fault.until < AGAIN_S:
             fault.until = 0
             return False
         self.faults = [*(one for one in self.faults if one.rule != what), Fault(what, at)]
