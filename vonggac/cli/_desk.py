@@ -36,9 +36,7 @@ def desk(settings: Settings, life: Life, alerts: str) -> Callable[[], None]:
     measured = log.join(healthtask.GROUP, (healthtask.TOPIC,), 0, 1)
     parts = {
         "terminal": Watch(log.join(GROUP, ("alerts",), 0, 1), life, shower(alerts)).run,
-        "health": Health(
-            log.join(healthtask.GROUP, (healthtask.TOPIC,), 0, 1), Fold(settings.health), ledger, life
-        ).run,
+        "health": Health(measured, Fold(settings.health), ledger, life).run,
     }
 
     def run() -> None:
