@@ -237,6 +237,13 @@ def shown(settings: Settings) -> dict[str, Any]:
     return found
 
 
+def units(settings: Settings) -> dict[str, str]:
+    """Give the units that settings name, by key: `syslog.unit`, `follow.units: /var/log/nginx/*.log`."""
+    found = {key: _value(settings, key) for key in keys() if key.endswith(".unit")}
+    found |= {f"follow.units: {path}": unit for path, unit in settings.follow.units.items()}
+    return {key: unit for key, unit in found.items() if unit}
+
+
 def _value(settings: Settings, key: str) -> Any:
     """Give the value of a key such as `rules.packs`."""
     value: Any = settings

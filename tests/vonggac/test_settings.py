@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from vonggac.settings import SettingsError, keys, load, shown, twin
+from vonggac.settings import SettingsError, keys, load, shown, twin, units
 
 
 def test_defaults_need_nothing() -> None:
@@ -58,6 +58,13 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 def test_every_key_is_shown_and_has_a_twin() -> None:
     assert set(shown(load(None, {}))) == set(keys())
     assert twin("scan.zone") == "VONGGAC_SCAN__ZONE"
+
+
+def test_every_unit_that_is_named_is_known_by_its_key() -> None:
+    environ = {f"VONGGAC_{section}__UNIT": "u" for section in ("SYSLOG", "INTAKE", "JOURNALD")}
+    environ["VONGGAC_FOLLOW__UNITS"] = '{ "/var/log/a" = "v" }'
+    found = units(load(None, environ))
+    assert found == {"syslog.unit": "u", "intake.unit": "u", "journald.unit": "u", "follow.units: /var/log/a": "v"}
 
 
 def test_an_empty_section_says_nothing(tmp_path: Path) -> None:

@@ -252,7 +252,7 @@ def followed(settings: Settings) -> Iterator[Finding]:
     """Look whether the files that are to be followed are there and can be read."""
     for pattern in settings.follow.paths:
         found = []
-        for path in glob.iglob(pattern):  # noqa: PTH207  as the service does
+        for path in glob.iglob(os.path.expanduser(pattern), recursive=True):  # noqa: PTH111, PTH207  as the service does
             found.append(path)
             if len(found) == _MATCHES:
                 break
@@ -265,4 +265,4 @@ def followed(settings: Settings) -> Iterator[Finding]:
             todo = _("put the service's user into the group of these files (Debian: adm)")
             yield Finding("followed files", "fail", detail, todo)
         else:
-            yield Finding("followed files", "ok", f"{display(pattern)}: {len(found)}")
+            yield Finding("followed files", "ok", f"{display(pattern)}: {len(found)}{'+' * (len(found) == _MATCHES)}")

@@ -6,7 +6,7 @@ import fcntl
 import importlib
 import os
 import stat
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +20,7 @@ from vonggac.people.units import DEFAULT, saved
 from vonggac.pipeline import pages as shared
 from vonggac.reading.source import display
 from vonggac.reading.times import zone
-from vonggac.settings import Settings
+from vonggac.settings import Settings, units
 
 _STALE_S: Final = 10.0  # without a heartbeat
 _LATE_S: Final = (60.0, 900.0)  # age of what a group has not read: a warning, a fault
@@ -303,14 +303,20 @@ def inbox(settings: Settings) -> Iterator[Finding]:
         known = {one.id for one in saved(settings.folder / UNITS)}
     except (OSError, ValueError):
         known = set()  # the finding on the units says so
-    names = sorted(one.name for one in _listed(folder) if one.is_dir() and not one.name.startswith("."))
-    used = {"syslog.unit": settings.syslog.unit, "intake.unit": settings.intake.unit}
-    used |= {"journald.unit": settings.journald.unit, "capture.unit": settings.capture.unit}
-    used |= {f"follow.units: {path}": unit for path, unit in settings.follow.units.items()}
-    strange = [f"inbox/{name}" for name in names if name not in known] + [
-        f"{key} = {unit}" for key, unit in used.items() if unit and unit not in known
-    ]
-    if known and (strange := [one for one in strange if not one.endswith(DEFAULT)]):
+    names: list[str] = []
+    try:
+        names = sorted(one.name for one in folder.iterdir() if one.is_dir() and not one.name.startswith("."))
+    except FileNotFoundError:
+        pass  # `run` makes it
+    except OSError as error:
+        detail = f"{display(str(error.filename or folder))}: {error.strerror}"
+        yield Finding("inbox", "fail", detail, _("let this user write there, or name another folder with --data"))
+    used = {
+        **{f"inbox/{name}": name for name in names},
+        **{f"{key} = {unit}": unit for key, unit in units(settings).items()},
+    }
+    strange = [what for what, unit in used.items() if unit not in known and unit != DEFAULT]
+    if known and strange:
         detail = _("no unit of the table: {names}").format(names=display(", ".join(strange[:_NAMED])))
         todo = _("rename it, or add the unit: vonggac unit import FILE.csv")
         yield Finding("inbox", "warn", detail, todo)
@@ -320,13 +326,6 @@ def inbox(settings: Settings) -> Iterator[Finding]:
         )
         todo = _("`vonggac scan FILE` says why; put them into inbox/ again when it is mended")
         yield Finding("inbox", "warn", detail, todo)
-
-
-def _listed(folder: Path) -> Sequence[Path]:
-    try:
-        return list(folder.iterdir())
-    except OSError:
-        return []
 
 
 def _count(folder: Path) -> int:

@@ -24,7 +24,7 @@ from vonggac.i18n import _
 from vonggac.people.units import DEFAULT, below, saved
 from vonggac.query import And, Condition, Query, Sort, Text, check_field
 from vonggac.reading.times import zone
-from vonggac.settings import Settings
+from vonggac.settings import units as named_by
 from vonggac.storeport import Failed, Stopped, TooMuch, TooSlow
 
 _LIMIT: Final = 100  # rows on a screen
@@ -281,10 +281,8 @@ def _units(context: Context, named: Sequence[str]) -> frozenset[str]:
         raise Unusable(f"{error.filename}: {error.strerror}") from error  # noqa: EM102  the line itself
     except ValueError as error:
         raise Unusable(str(error)) from error
-    settings: Settings = context.settings
-    known = {unit.id for unit in table} | {"", DEFAULT, *settings.follow.units.values()}
+    known = {unit.id for unit in table} | {"", DEFAULT, *named_by(context.settings).values()}
     known |= {name for name in folders if name.isprintable()}  # no lone surrogates of a name that is no UTF-8
-    known |= {settings.syslog.unit, settings.intake.unit, settings.journald.unit, settings.capture.unit}
     for name in named:
         if name not in known:
             said(_("unit {name!r} is not in the unit table: only events that carry just this name").format(name=name))

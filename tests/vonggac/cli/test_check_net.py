@@ -109,3 +109,12 @@ def test_interfaces_and_files_that_are_not_there(tmp_path: Path) -> None:
     assert "lo" in away.do
     logs, texts = net.followed(settings)
     assert (logs.state, texts.state) == ("ok", "warn")
+
+
+def test_followed_files_are_looked_for_as_the_service_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    for number in range(201):
+        (tmp_path / "deep" / "er" / f"{number}.log").write_bytes(b"")
+    deep, home = net.followed(load(None, {"VONGGAC_FOLLOW__PATHS": f"{tmp_path}/**/7.log:~/deep/er/*.log"}))
+    assert (deep.detail, home.detail) == (f"{tmp_path}/**/7.log: 1", "~/deep/er/*.log: 200+")

@@ -93,3 +93,17 @@ def test_folders_of_the_inbox_that_are_no_unit(data: Path) -> None:
     save([Unit("so-yte", "Sở Y tế", None, (), ())], data / "units.json")
     strange, _failed = state.inbox(load(None, environ))
     assert strange.detail == "no unit of the table: inbox/so-y-te, journald.unit = so-ytee"
+
+
+def test_only_the_unit_default_itself_needs_no_table(data: Path) -> None:
+    save([Unit("so-yte", "Sở Y tế", None, (), ())], data / "units.json")
+    for name in ("default", "so-default"):
+        (data / "inbox" / name).mkdir(parents=True)
+    (strange,) = state.inbox(load(None, {"VONGGAC_DATA": str(data)}))
+    assert strange.detail == "no unit of the table: inbox/so-default"
+
+
+def test_an_inbox_that_cannot_be_looked_into_is_told(data: Path) -> None:
+    (data / "inbox").write_bytes(b"")
+    (found,) = state.inbox(load(None, {"VONGGAC_DATA": str(data)}))
+    assert (found.state, found.detail) == ("fail", f"{data / 'inbox'}: Not a directory")
