@@ -3,16 +3,19 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import orjson
 import pytest
 
 from vonggac.i18n import speak
+
+if TYPE_CHECKING:
+    from tests.service import Service
 
 DATA = Path(os.environ.get("VONGGAC_TEST_DATA") or Path(__file__).parents[2] / "shared" / "data").resolve()
 
@@ -77,3 +80,13 @@ def vonggac(tmp_path: Path) -> Callable[..., Ran]:
         return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     return run
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator["Service"]:
+    """Give the service of `vonggac run`, not yet started, on the state folder of `vonggac` and on free ports."""
+    from tests.service import Service  # few tests need what it loads
+
+    made = Service(tmp_path / "data")
+    yield made
+    made.close()

@@ -63,7 +63,7 @@ class Service:
 
     def begin(self, *options: str, prefix: Sequence[str] = ()) -> None:
         """Start it, by another program if there is a prefix, and do not wait."""
-        self.data.mkdir(parents=True, exist_ok=True)
+        self.data.mkdir(parents=True, exist_ok=True, mode=0o750)
         clean = {name: value for name, value in os.environ.items() if not name.startswith("VONGGAC_")}
         with self.said.open("ab") as err:
             self.process = subprocess.Popen(
@@ -226,11 +226,13 @@ class Load:
             self.sure.update(numbers)
 
 
+def number(doc: dict[str, Any]) -> int:
+    """Give the number of a `cleared` document, or of its alert."""
+    return int(doc["message"].removeprefix("n"))
+
+
 def hold(service: Service, load: Load) -> None:
     """Nothing acknowledged lost, nothing doubled: in the log, in its alerts, in the store, events and alerts."""
-
-    def number(doc: dict[str, Any]) -> int:
-        return int(doc["message"].removeprefix("n"))
 
     def complete() -> bool:
         stored = service.stored()

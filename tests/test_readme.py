@@ -17,7 +17,7 @@ from tests.service import Service
 from vonggac.event import LEVELS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from tests.conftest import Ran
 
@@ -69,14 +69,6 @@ def srv(tmp_path: Path) -> Path:
         "id,name,parent,hosts,networks\nso-yte,Sở Y tế,,*.so-yte.example,10.10.0.0/16\n", "utf-8"
     )
     return srv
-
-
-@pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
-    """Make the service of `vonggac run`, not yet started; its ports are free ones."""
-    made = Service(tmp_path / "data")
-    yield made
-    made.close()
 
 
 @pytest.mark.parametrize("readme", READMES)

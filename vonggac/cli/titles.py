@@ -1,4 +1,4 @@
-"""The Vietnamese titles of our own rules, for tables: of the rule files (`title_vi`), of source health by the catalogue."""
+"""The Vietnamese titles of our own rules, for tables: of rule files (`title_vi`); source health's, by the catalogue."""
 
 from __future__ import annotations
 

@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.service import Load, Service, cleared, counted
-
-
-@pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
-    made = Service(tmp_path / "data")
-    yield made
-    made.close()
-
-
-def number(doc: dict[str, Any]) -> int:
-    return int(doc["message"].removeprefix("n"))
+from tests.service import Load, Service, cleared, counted, number
 
 
 def ids(service: Service) -> list[str]:

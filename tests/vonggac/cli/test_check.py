@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,13 +95,6 @@ def test_a_clock_behind_the_log_is_seen(vonggac: Command, data: Path) -> None:
 
 
 # -------------------------------------------------- the service and its state
-
-
-@pytest.fixture
-def service(data: Path) -> Iterator[Service]:
-    made = Service(data)
-    yield made
-    made.close()
 
 
 def test_a_service_that_runs_stops_and_is_killed(service: Service, vonggac: Command) -> None:

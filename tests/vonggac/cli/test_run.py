@@ -6,7 +6,7 @@ import random
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,6 @@ from vonggac.pipeline.pages import pages
 
 SSH = "<38>Mar  1 08:00:00 web1 sshd[{}]: Accepted password for root from 203.0.113.9 port 4711 ssh2"
 CLEARED = Record(record_id=1, event_id=1102, channel="Security", provider="Microsoft-Windows-Eventlog")
-
-
-@pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
-    made = Service(tmp_path / "data")
-    yield made
-    made.close()
 
 
 def rules(alerts: list[dict[str, Any]]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,6 @@ from tests.service import Service, of_itself
 
 SSH = "Mar  1 08:00:{:02} web1 sshd[{}]: {} password for root from 203.0.113.9 port 4711 ssh2\n"
 EICAR = b"X5O!P%@AP[4\\PZX54(P^)7CC)7}$" + b"EICAR-STANDARD-" + b"ANTIVIRUS-TEST-FILE!$H+H*"
-
-
-@pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
-    made = Service(tmp_path / "data")
-    yield made
-    made.close()
 
 
 def ids(alerts: list[dict[str, Any]]) -> Counter[str]:

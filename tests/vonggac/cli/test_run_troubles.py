@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -37,17 +37,6 @@ def from_json(cls, line):
     return decode(cls, line)
 Event.from_json = classmethod(from_json)
 """
-
-
-@pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
-    made = Service(tmp_path / "data")
-    yield made
-    made.close()
-
-
-def number(doc: dict[str, Any]) -> int:
-    return int(doc["message"].removeprefix("n"))
 
 
 class OnSmallDisk(Service):
