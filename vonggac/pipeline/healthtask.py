@@ -32,6 +32,11 @@ class Fold(Protocol):
         """Take records and give alerts."""
         ...
 
+    @property
+    def unread(self) -> int:
+        """Say how many records were no measurement."""
+        ...
+
     def take_days(self) -> Sequence[Any]:
         """Give the rows of days that are over."""
         ...
@@ -90,6 +95,7 @@ class Health:
         if batch.next <= self._at.get(batch.part, 0):
             return
         alerts = list(self._fold.feed(batch.records, batch.appended))
+        self._life.figures["health_unread"] = self._fold.unread
         self._at[batch.part] = batch.next
         self._appended = max(self._appended or batch.appended, batch.appended)
         self._changed = True

@@ -41,6 +41,7 @@ KNOWN: Final[Mapping[str, tuple[str, str]]] = {
     "gaps_total": ("counter", "Places of the log that could not be read."),
     "handshakes_failed_total": ("counter", "TLS connections without the right certificate, or too slow."),
     "health_alerts_total": ("counter", "Alerts on sources and on the service itself."),
+    "health_unread": ("gauge", "Measurements of sources that could not be read, and so count nowhere."),
     "heartbeat_age_seconds": ("gauge", "Seconds since the role's last sign of life."),
     "held_bytes": ("gauge", "Bytes of bodies that are not answered yet."),
     "intake_ended_total": ("counter", "Times that an intake ended and was started again."),

@@ -22,12 +22,13 @@ class Counts:
     """Alerts at each third record it was ever fed."""
 
     def __init__(self) -> None:
-        self.count = 0
+        self.count = self.unread = 0
 
     def feed(self, records: Sequence[bytes], appended: datetime) -> Iterable[bytes]:
         for record in records:
             if record == b"deadly":
                 raise KeyboardInterrupt
+            self.unread += record == b"no measurement"
             self.count += 1
             if self.count % 3 == 0:
                 yield b'{"alert": %d}' % self.count
@@ -69,10 +70,11 @@ class World:
         for record in records:
             self.source.commit([Out("health", record)], {}, {})
 
-    def run(self) -> None:
+    def run(self) -> Life:
         life = Life(Page.create(page_of(self.folder, "desk-0")))
         life.drain.set()
         Health(self.log.join("health", ("health",), 0, 1), Counts(), self.ledger, life).run()
+        return life
 
     def alerts(self, topic: str = "alerts") -> list[bytes]:
         found = self.log.tail((topic,), datetime(2000, 1, 1, tzinfo=UTC), wait_s=0)
@@ -103,6 +105,11 @@ def test_a_death_between_alert_and_memory_tells_nothing_twice(world: World) -> N
     with pytest.raises(KeyboardInterrupt):
         world.run()
     assert world.alerts() == [b'{"alert": 3}'], "folded again, with its alerts held back"
+
+
+def test_what_was_no_measurement_is_shown(world: World) -> None:
+    world.send(b"x", b"no measurement")
+    assert world.run().figures["health_unread"] == 1
 
 
 def test_a_row_that_contradicts_one_that_stands_is_owed_to_the_dead(world: World) -> None:
