@@ -1,6 +1,6 @@
 """Source health over synthetic weeks: which alerts come, how late, how many are false. Figures of docs/health.md.
 
-    python tests/bench/health_week.py [SEEDS]
+    python tests/bench/health_week.py [SEED …]
 
 Each seed is a world of its own: 28 days of 10 servers, 10 workstations, 4 nightly batches, 4 bursty sources, 4 sparse
 ones that send by chance, 6 noisy ones, 2 firewalls with a strong daily rhythm; with a holiday, restarts of servers and
@@ -111,7 +111,7 @@ def run(seed: int, *, wrong: bool) -> list[tuple[int, str, str]]:
 
 def main() -> None:
     """Print false alerts by kind and day of week, and the time to each true one."""
-    for seed in range(int(sys.argv[1]) if len(sys.argv) > 1 else 1):
+    for seed in map(int, sys.argv[1:] or ["0"]):
         quiet = run(seed, wrong=False)
         print("  nothing wrong:", Counter((rule, host) for _, rule, host in quiet) or "no alert in 28 days")
         for at, rule, host in quiet:
