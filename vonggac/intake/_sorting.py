@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import dataclasses
 import io
 import itertools
 import os
@@ -122,10 +123,12 @@ class Sorter:
         strange: list[Document] = []
         for document in (one for position, one in enumerate(group) if position not in taken):
             if name != GENERIC:
-                events = [one for one in self._alone(name, document, source, at) if isinstance(one, Event)]
-                out += events
-                if not events:
+                told = list(self._alone(name, document, source, at))
+                if not any(isinstance(one, Event) for one in told):
                     strange.append(document)
+                    continue
+                place = f"line {document.line}"  # of many records in it some may be bad, or odd
+                out += [one if isinstance(one, Event) else dataclasses.replace(one, place=place) for one in told]
                 continue
             reasons = (one.reason for one in self._alone(name, document, source, at) if isinstance(one, Bad))
             reason = refused[document.position] = next(reasons, "not read")

@@ -84,6 +84,17 @@ def test_a_file_of_cloudtrail_is_one_document_of_many_events() -> None:
         assert len(there.log.ids()) == 3
 
 
+def test_what_is_bad_or_odd_in_a_document_of_many_events_is_kept_among_the_dead() -> None:
+    record = {"eventName": "CreateUser", "eventSource": "iam.amazonaws.com", "eventTime": "2026-03-01T01:02:03Z"}
+    records = [record, {**record, "eventTime": "noon"}, {"eventName": "CreateUser"}]
+    with site() as there:
+        assert there.post({"Records": records}, path="/ingest")["taken"] == 1
+        assert len(there.log.ids()) == 2
+        odd, bad = there.log.dead()
+        assert "eventTime: " in odd
+        assert "no CloudTrail record" in bad
+
+
 @pytest.mark.parametrize(
     ("body", "taken"),
     [
