@@ -95,14 +95,12 @@ class Journald:
     def _follow(self, inlet: Inlet, child: _Child, stop: threading.Event) -> bool:
         """Hand over what the program says until it ends; say whether it said anything."""
         some = False
-        complained = 0
         while not stop.is_set():
             lines, complaints, running = child.read()
             if lines:
                 some = True
                 self._hand(inlet, lines)
-            self._tell(inlet, complaints[: max(0, _COMPLAINTS - complained)])
-            complained += len(complaints)
+            self._tell(inlet, complaints)
             if not running:
                 break
         return some
@@ -157,13 +155,17 @@ class _Child:
         self._rest = {"out": b"", "err": b""}
         self._dropping = False  # a line above the limit: what comes up to its end is let go
         self._open = 2
+        self._complaints = _COMPLAINTS  # lines of standard error that may still be named
         for name, pipe in (("out", self._child.stdout), ("err", self._child.stderr)):
             descriptor = cast(IO[bytes], pipe).fileno()
             os.set_blocking(descriptor, False)
             self._selector.register(descriptor, selectors.EVENT_READ, name)
 
     def read(self) -> tuple[bytes, list[str], bool]:
-        """Give whole lines, lines of standard error, and whether more may come; waits up to 0.2 s."""
+        """Give whole lines, what is to be named, and whether more may come; waits up to 0.2 s.
+
+        Each entry above the limit is named, of standard error the first lines only.
+        """
         complaints: list[str] = []
         parts: list[bytes] = []
         size = 0
@@ -178,7 +180,9 @@ class _Child:
                 if key.data == "err":
                     *whole, rest = (self._rest["err"] + data).split(b"\n")
                     self._rest["err"] = rest[:4096]
-                    complaints += [line.decode(errors="replace")[:300] for line in whole if line.strip()]
+                    said = [line.decode(errors="replace")[:300] for line in whole if line.strip()]
+                    complaints += said[: self._complaints]
+                    self._complaints -= min(len(said), self._complaints)
                 elif whole_lines := self._lines(data, complaints):
                     end = min(end, time.monotonic() + _LINGER)
                     parts.append(whole_lines)

@@ -107,6 +107,21 @@ def test_an_entry_without_end_is_named_and_the_next_is_read(machine: Path) -> No
     assert any("above the limit" in line for line in log.dead())
 
 
+def test_each_entry_above_the_limit_is_named_however_much_the_program_says(machine: Path) -> None:
+    program = machine / "bin" / "journalctl"
+    program.write_text(
+        f"#!{sys.executable} -IS\nimport sys, time\n"
+        "for number in range(30):\n    sys.stderr.write(f'complaint {number}\\n')\nsys.stderr.flush()\n"
+        "time.sleep(0.5)\n"
+        "for _ in range(2):\n    sys.stdout.write('x' * (9 << 20) + '\\n')\n"
+        "    sys.stdout.flush()\n    time.sleep(0.5)\n"
+        "time.sleep(60)\n"
+    )
+    log = Committed()
+    drained(opened(), log, lambda: sum("above the limit" in line for line in log.dead()) == 2)
+    assert sum("complaint" in line for line in log.dead()) == 20
+
+
 def test_the_real_program_knows_how_it_is_called() -> None:
     """Whether there is a journal here or not: it goes on following."""
     if shutil.which("journalctl") is None:
