@@ -145,6 +145,7 @@ class HttpIntake:
                 refused_too_slow_total=counts.too_slow,
                 refused_busy_total=self._counts["refused_busy_total"] + counts.busy,
                 refused_malformed_total=self._counts["refused_malformed_total"] + counts.malformed,
+                handshakes_failed_total=counts.handshakes,
                 failed_total=counts.failed,
             )
         return found

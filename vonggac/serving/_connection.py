@@ -61,6 +61,7 @@ class Connection:
             peer.close()
             if isinstance(error, asyncio.CancelledError):
                 raise
+            self._counts.handshakes += tls is not None
             return
         self._writer = asyncio.StreamWriter(transport, protocol, self._reader, loop)
         try:
@@ -194,10 +195,10 @@ class Connection:
     async def _refuse(self, error: _RefusedError | h11.RemoteProtocolError) -> None:
         self._give_back()
         if isinstance(error, h11.RemoteProtocolError):
-            self._counts.malformed += 1
             status, headers = error.error_status_hint, {}
         else:
             status, headers = error.status, error.headers
+        self._counts.malformed += isinstance(error, h11.RemoteProtocolError) or status in (400, 415)
         if self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             body = orjson.dumps({"error": str(error), "status": status})
             await self._respond(Response(status, body, headers=headers), close=True)

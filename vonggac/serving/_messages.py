@@ -62,5 +62,6 @@ class Counts:
     too_large: int = 0
     too_slow: int = 0
     busy: int = 0  # bodies that were told to come back
-    malformed: int = 0
+    malformed: int = 0  # no HTTP, or a body that is not what its headers say
+    handshakes: int = 0  # of TLS, that failed
     failed: int = 0  # handlers that raised

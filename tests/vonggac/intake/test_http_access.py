@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from tests.http_site import BEARER, TOKEN, site
+from tests.listening import until
 from vonggac.intake.http import HttpIntake
 from vonggac.intaketesting import DEADLINE
 
@@ -89,4 +90,5 @@ def test_https(tmp_path: Path) -> None:
         with socket.create_connection(there.address, timeout=DEADLINE) as plain:
             plain.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
             assert b"200" not in plain.recv(1_000)
+        until(lambda: there.figure("handshakes_failed_total") == 1)
         assert len(there.log.events()) == 2

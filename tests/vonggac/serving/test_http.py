@@ -151,6 +151,13 @@ def test_a_bomb_is_refused(encoding: str) -> None:
 def test_an_unknown_encoding_is_refused() -> None:
     with serving() as server:
         assert asked(server, "POST", "/", b"x", Content_Encoding="br")[0] == 415
+        assert server.counts.malformed == 1
+
+
+def test_a_body_that_is_not_what_its_encoding_says_is_refused_and_counted() -> None:
+    with serving() as server:
+        assert asked(server, "POST", "/", b"x", Content_Encoding="gzip")[0] == 400
+        assert server.counts.malformed == 1
 
 
 def test_a_body_above_the_limit_is_refused_before_it_is_read() -> None:
@@ -250,6 +257,7 @@ def test_a_thousand_connections_are_bounded_and_the_server_lives() -> None:
 def test_what_is_no_proper_request_is_refused(sent: bytes) -> None:
     with serving() as server:
         assert raw(server, sent).startswith(b"HTTP/1.1 400 ")
+        assert server.counts.malformed == 1
 
 
 def test_headers_are_bounded() -> None:
